@@ -1,0 +1,54 @@
+package im
+
+import "time"
+
+// Limits are told to clients and named in errors. The zero value of a field means
+// its default, which Defaults fills in; a negative number means no limit where that
+// makes sense.
+type Limits struct {
+	MaxBody         int           // bytes of a message body; default 128 KiB
+	MaxFrame        int           // bytes of a frame after login; default 1 MiB
+	MaxGroup        int           // members of a group; default 100,000
+	MaxDisplayName  int           // bytes of a name; default 128
+	SendRate        float64       // sends a second per user; default 20; negative = no limit
+	SendBurst       int           // default 40
+	SignalRate      float64       // signals a second per session; default 10
+	Sessions        int           // live sessions per user; default 10
+	SessionsByClass map[Class]int // live sessions per class, overriding Sessions; the newest replace the oldest
+	Devices         int           // remembered devices per user; default 100
+	MaxMentions     int           // users named in one message; default 100
+	Outstanding     int           // unanswered REQ per session; default 64
+	SendCredit      int           // unacknowledged sends per session; default 64
+	Detached        int           // detached sessions of a node; default 100,000
+	DetachedFor     time.Duration // how long a session may be resumed; default 5 min
+	CommandsKept    time.Duration // how long commands stay; default 30 days
+	RecallWindow    time.Duration // 0 = unlimited
+	EditWindow      time.Duration // 0 = unlimited
+}
+
+// Defaults returns l with every zero field set to its default.
+func (l Limits) Defaults() Limits {
+	def(&l.MaxBody, 128<<10)
+	def(&l.MaxFrame, 1<<20)
+	def(&l.MaxGroup, 100_000)
+	def(&l.MaxDisplayName, 128)
+	def(&l.SendRate, 20)
+	def(&l.SendBurst, 40)
+	def(&l.SignalRate, 10)
+	def(&l.Sessions, 10)
+	def(&l.Devices, 100)
+	def(&l.MaxMentions, 100)
+	def(&l.Outstanding, 64)
+	def(&l.SendCredit, 64)
+	def(&l.Detached, 100_000)
+	def(&l.DetachedFor, 5*time.Minute)
+	def(&l.CommandsKept, 30*24*time.Hour)
+	return l
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
