@@ -1,0 +1,194 @@
+package store
+
+import (
+	"errors"
+
+	"github.com/anser-im/anser/internal/im"
+)
+
+// ErrTurnedBack is the outcome of an operation that was decided on a state that is
+// no longer so: core looks again and submits it anew. It never reaches a client.
+var ErrTurnedBack = errors.New("store: decided on an older state")
+
+// Op is an operation: a pointer to one of the structs of this file. Fields under "in"
+// are the caller's to set and must not be altered until Done; those under "out" are
+// set by the store before Done is called, and all zero if Err is not nil, unless the
+// field says otherwise.
+type Op interface{ Base() *Outcome }
+
+// Outcome is the part that every operation has.
+type Outcome struct {
+	Done func() // called once the outcome is durable; must not block
+	Err  error  // an *im.Error or ErrTurnedBack; nil = done
+}
+
+// Base lets a struct that embeds Outcome be an Op.
+func (o *Outcome) Base() *Outcome { return o }
+
+// Lane keeps the order of one session's sends to one conversation. Once an
+// operation of a lane has been turned back, or refused for a reason that may pass
+// (Busy, ReadOnly, Unavailable), all that come after it with the same or a lower
+// round are turned back too, until core has submitted them again under a higher one.
+// Sends without a lane are independent of each other.
+type Lane struct {
+	Shut uint32 // owned by the store's writer: rounds up to this one are turned back
+}
+
+// AppendOp stores Msg as the next message of a conversation.
+//
+// Errors: NotFound if Conv does not exist; Conflict if the same sender used the
+// client id in this conversation for something with another Hash; ErrTurnedBack.
+type AppendOp struct {
+	Outcome
+	// in
+	Conv    im.ConvID   // 0: the direct conversation of Msg.Sender and Peer, made if it is not there
+	Peer    im.UserID   // with Conv 0
+	Guard   im.MVer     // Head.MVer under which core decided. Where it moved, the op is turned back if the sender's own row moved since (direct: always)
+	Blocked bool        // with Conv 0: core saw that Peer blocks the sender and lets it pass all the same; where the store finds otherwise, the op is turned back
+	Lane    *Lane       // nil = no order to keep
+	Round   uint32      // begins at 1
+	Msg     *im.Message // the store gives Seq, N, NA, Time; with STATUS never submitted
+	Hash    uint64      // of what the client sent: type, flags as given, body
+	Read    bool        // moves the sender's read cursor past the message
+	// out
+	At   im.ConvID // the conversation
+	Made bool      // this message made it
+	Dup  bool      // stored before; Seq, Time and N are the first one's, Msg is untouched
+	Seq  im.Seq
+	Time int64
+	N    uint64
+}
+
+// KeptOp asks whether a client id has been used, in the order of the queue: sends
+// before it count. Err is Conflict if it was with another hash.
+type KeptOp struct {
+	Outcome
+	// in
+	Conv   im.ConvID // 0: the direct conversation of Sender and Peer
+	Peer   im.UserID
+	Sender im.UserID
+	ID     im.ClientID
+	Hash   uint64
+	// out
+	At    im.ConvID
+	Found bool
+	Seq   im.Seq // or the Ver of a change
+	Time  int64
+	N     uint64
+}
+
+// ChangeOp edits or recalls a message: in place, and as a new entry of the change
+// log. An edit that leaves all as it was still is a change. Recall removes the body,
+// digest and mentions from the message and the former bodies from earlier changes,
+// and withdraws its count.
+//
+// Errors: NotFound if the message is gone; Conflict as in AppendOp; ErrTurnedBack if
+// the message's Ver is not Seen, or Guard moved.
+type ChangeOp struct {
+	Outcome
+	// in
+	Conv     im.ConvID
+	Seq      im.Seq
+	Guard    im.MVer // as in AppendOp, for By's row
+	Seen     im.Ver  // Message.Ver on which core decided
+	Kind     im.ChangeKind
+	By       im.UserID
+	Device   im.DeviceID
+	ID       im.ClientID // "" = not idempotent
+	Hash     uint64
+	Body     []byte       // Edit
+	Digest   string       // Edit
+	Mentions *im.Mentions // Edit: nil keeps them. New names get mention rows, dropped ones lose theirs
+	// out
+	Ver  im.Ver
+	Time int64
+	Dup  bool
+	Msg  *im.Message // as it is now; nil if Dup and gone
+}
+
+// ReadOp moves a user's read cursor. A number at or below it is no error and moves
+// nothing; one above the head is the head. It removes his mention rows up to there.
+//
+// Errors: NotFound if he has no row there or has left.
+type ReadOp struct {
+	Outcome
+	// in
+	Conv im.ConvID
+	User im.UserID
+	Seq  im.Seq
+	// out
+	Moved bool
+	Row   Row // as it is now
+}
+
+// MemberOp makes a group, or changes who is in it and how it behaves: one entry of
+// the membership log. A newcomer's From is the number of Msg, or head.Seq+1 where
+// there is none (1 under HistoryAll); one who is set to the role he has keeps his
+// row. When the last one is out the head is Closed. Guard must equal Head.MVer, or
+// the op is turned back.
+//
+// Errors: NotFound if Conv does not exist or is closed; Conflict if the group id
+// exists, or the client id was used otherwise; ErrTurnedBack.
+type MemberOp struct {
+	Outcome
+	// in
+	Conv  im.ConvID     // 0 = make Info.ID
+	Info  *im.GroupInfo // the settings to be; nil = as before
+	Guard im.MVer
+	By    im.UserID
+	ID    im.ClientID // of the making; "" = not idempotent
+	Hash  uint64
+	Set   []RoleSet   // at most 500; each user once
+	Msg   *im.Message // the numbered message that says so (PERSIST, not counted); nil above 1,000 members
+	// out
+	At    im.ConvID
+	Dup   bool // made before; Info.ID of the first is in Group
+	Group im.GroupID
+	MVer  im.MVer
+	Seq   im.Seq // of Msg; 0 if none
+	Time  int64
+	Gone  []im.UserID // who was a member and no longer is
+	New   []im.UserID // who was none and now is
+}
+
+// RoleSet gives a user a role; NoRole takes him out.
+type RoleSet struct {
+	User im.UserID
+	Role im.Role
+}
+
+// BlockOp sets or lifts a block, notes it in User's change log, and raises the MVer
+// of their direct conversation if there is one.
+type BlockOp struct {
+	Outcome
+	// in
+	User, Peer im.UserID
+	On         bool
+	Device     im.DeviceID
+	// out
+	Moved  bool
+	Change im.Change // of User's log, if Moved
+	At     im.ConvID // the log
+}
+
+// PutOp writes records, all or none.
+//
+// Errors: Conflict if If is set and does not hold.
+type PutOp struct {
+	Outcome
+	// in
+	Records []Record // at most 500
+	If      *Record  // the record of this key must hold exactly this value (Value nil: must not exist)
+	Lazy    bool     // rides with the next commit of any kind, or after a second
+}
+
+// CursorOp notes how far a device has been given a conversation; it never goes back.
+type CursorOp struct {
+	Outcome
+	// in
+	User   im.UserID
+	Device im.DeviceID
+	Conv   im.ConvID
+	Seq    im.Seq
+	Lazy   bool
+}
