@@ -38,6 +38,12 @@ type Lane struct {
 //
 // Errors: NotFound if Conv does not exist; Conflict if the same sender used the
 // client id in this conversation for something with another Hash; ErrTurnedBack.
+//
+// What comes first is decided first: the lane, whether Conv is there, whether the
+// client id is kept (so a retry is answered before anything is refused), Blocked,
+// Guard. A fresh direct conversation has MVer 0, so an op with Conv 0 and Guard 0
+// that finds one made meanwhile goes into it. A message with a To list adds neither
+// to N nor to NA.
 type AppendOp struct {
 	Outcome
 	// in
@@ -79,8 +85,10 @@ type KeptOp struct {
 
 // ChangeOp edits or recalls a message: in place, and as a new entry of the change
 // log. An edit that leaves all as it was still is a change. Recall removes the body,
-// digest and mentions from the message and the former bodies from earlier changes,
-// and withdraws its count.
+// digest, push text and mentions from the message and the former bodies from earlier
+// changes, and withdraws its count: the ordinals it was given when it was sent,
+// whatever an edit made of its mentions since. A retry is answered before anything
+// is refused. An edit of a recalled message is NotFound.
 //
 // Errors: NotFound if the message is gone; Conflict as in AppendOp; ErrTurnedBack if
 // the message's Ver is not Seen, or Guard moved.
@@ -123,8 +131,8 @@ type ReadOp struct {
 
 // MemberOp makes a group, or changes who is in it and how it behaves: one entry of
 // the membership log. A newcomer's From is the number of Msg, or head.Seq+1 where
-// there is none (1 under HistoryAll); one who is set to the role he has keeps his
-// row. When the last one is out the head is Closed. Guard must equal Head.MVer, or
+// there is none (1 under HistoryAll); his cursor stands before it, or where it stood
+// when he left if that is further. One who is set to the role he has keeps his row. When the last one is out the head is Closed. Guard must equal Head.MVer, or
 // the op is turned back.
 //
 // Errors: NotFound if Conv does not exist or is closed; Conflict if the group id

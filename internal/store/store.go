@@ -207,8 +207,9 @@ type Reader interface {
 
 	// Row is one user's row. In direct conversations it is made from the head.
 	Row(conv im.ConvID, u im.UserID) (Row, bool, error)
-	// Rows lists a user's rows, those that say "left" too, by conversation number, those
-	// above after, at most limit.
+	// Rows lists a user's rows, those that say "left" too and those of his direct
+	// conversations, by conversation number, those above after, at most limit. His own
+	// change log has none.
 	Rows(u im.UserID, after im.ConvID, limit int) ([]Row, error)
 	// Members lists a conversation's present members by id, those above after, at most
 	// limit. Read fields may be missing.

@@ -1,0 +1,72 @@
+package memstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store"
+)
+
+const month = 30 * 24 * time.Hour
+
+// Sweep is store.Store's. Everything goes in one commit.
+func (s *Store) Sweep(ctx context.Context, now time.Time, p store.SweepPolicy) (int, error) {
+	if p.Commands == 0 {
+		p.Commands = month
+	}
+	if p.Changes == 0 {
+		p.Changes = month
+	}
+	if p.KeepNewest == 0 {
+		p.KeepNewest = 10_000
+	}
+	gone := make(chan int, 1)
+	err := s.own(ctx, func() bool {
+		n := s.st.sweep(now, p)
+		gone <- n
+		return n > 0
+	})
+	if err != nil {
+		return 0, err
+	}
+	return <-gone, nil
+}
+
+func (st *state) sweep(now time.Time, p store.SweepPolicy) int {
+	gone := 0
+	commands := now.Add(-p.Commands).UnixMilli()
+	changes := now.Add(-p.Changes).UnixMilli()
+	for _, c := range st.convs {
+		before := gone
+		for seq, m := range c.messages {
+			if m.Expires != 0 && m.Expires < now.UnixMilli() || m.Flags == 0 && m.Time < commands {
+				st.mention(c, m, false)
+				c.withdraw(seq)
+				delete(c.messages, seq)
+				gone++
+			}
+		}
+		h := &c.head
+		for h.Min <= h.Seq && c.messages[h.Min] == nil {
+			h.Min++
+		}
+		// from the oldest on: the log has no holes
+		for h.MinVer+im.Ver(p.KeepNewest) <= h.Ver && c.changes[h.MinVer].Time < changes {
+			delete(c.changes, h.MinVer)
+			h.MinVer++
+			gone++
+		}
+		if gone > before {
+			h.Position = st.at()
+		}
+	}
+	for k, r := range st.records {
+		if r.Expires != 0 && r.Expires < now.UnixMilli() {
+			delete(st.records, k)
+			gone++
+		}
+	}
+	st.touch(gone, 0)
+	return gone
+}
