@@ -182,6 +182,10 @@ func (s *keySource) fetch() error {
 		if errors.As(err, &ne) && ne.Timeout() {
 			return fmt.Errorf("no answer within %v", fetchLimit)
 		}
+		var ue *url.Error
+		if errors.As(err, &ue) {
+			return ue.Err // without the address, which may hold a key of its own
+		}
 		return err
 	}
 	defer resp.Body.Close()

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -237,5 +239,31 @@ func TestParseJWKS(t *testing.T) {
 				t.Errorf("%s: key %q %+v", tt.name, kid, k)
 			}
 		}
+	}
+}
+
+// TestLogHoldsNoSecret: what is logged about a key set names neither the token that
+// asked nor the password in its address.
+func TestLogHoldsNoSecret(t *testing.T) {
+	c := newClock()
+	s := newJWKSServer(t, nil)
+	var log bytes.Buffer
+	for _, addr := range []string{s.URL, "http://127.0.0.1:1"} { // 500, and nobody there
+		addr = strings.Replace(addr, "http://", "http://me:hunter2@", 1)
+		v, err := NewVerifier(Config{App: "shop", JWKS: addr, Issuer: issuer, Now: c.Now, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tok := forge(t, obj{"alg": "EdDSA", "kid": "k"}, base(c), edKey())
+		_, err = v.Verify(tok)
+		wantErr(t, err, im.Unauthenticated, im.CodeUnauthenticated, append(strings.Split(tok, "."), "hunter2")...)
+		for _, secret := range append(strings.Split(tok, "."), "hunter2") {
+			if strings.Contains(log.String(), secret) {
+				t.Errorf("logged: %s", log.String())
+			}
+		}
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 2 {
+		t.Errorf("%d warnings: %s", n, log.String())
 	}
 }

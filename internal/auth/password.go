@@ -142,6 +142,9 @@ func parsePHC(s string) (cost, []byte, []byte, error) {
 	if c.kib < 8*uint32(c.lanes) || c.kib > 256<<10 || c.passes < 1 || c.passes > 16 || c.lanes < 1 || c.lanes > 8 {
 		return c, nil, nil, errPHC
 	}
+	if strings.ContainsAny(s, "\r\n") { // the decoder would skip them
+		return c, nil, nil, errPHC
+	}
 	salt, err1 := b64.DecodeString(f[4])
 	sum, err2 := b64.DecodeString(f[5])
 	if err1 != nil || err2 != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 {

@@ -236,11 +236,11 @@ func refusal(err error) error {
 	case errors.Is(err, errCrit):
 		return badToken("it asks for a critical header that is not known here")
 	case errors.Is(err, jwt.ErrTokenMalformed):
-		return badToken("it is not written as a JWT")
+		return badToken("it is not written as a JWT, or a claim has the wrong type")
 	case errors.Is(err, jwt.ErrTokenUnverifiable):
 		return badToken("its algorithm is none of HS256, EdDSA, ES256, RS256")
 	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
-		return badToken("its signature is wrong")
+		return badToken("its signature is wrong, or its algorithm none of HS256, EdDSA, ES256, RS256")
 	case errors.Is(err, jwt.ErrTokenRequiredClaimMissing):
 		return badClaim("it does not say when it ends (exp)")
 	case errors.Is(err, jwt.ErrTokenExpired):
