@@ -38,6 +38,13 @@ func testChange(t *testing.T, open Open) {
 	fails(t, s, edit(s, conv, 2, "alice", "again"), im.NotFound)
 	fails(t, s, recall(s, conv, 9, "alice"), im.NotFound)
 	fails(t, s, recall(s, conv+77, 1, "alice"), im.NotFound)
+	loud := text("alice", "loud", "x")
+	loud.Push, loud.Digest, loud.Mentions = "push", "digest", &im.Mentions{All: true}
+	elsewhere := must(t, s, direct(loud, "carol")).At
+	must(t, s, recall(s, elsewhere, 1, "alice"))
+	if m := message(t, s, elsewhere, 1); m.Push != "" || m.Digest != "" || m.Mentions != nil || len(m.Body) != 0 || m.Type != "an:text" {
+		t.Fatalf("%s", show(m))
+	}
 	for i := range 2 {
 		m := message(t, s, conv, 2)
 		if !m.Recalled || m.RecallBy != "alice" || len(m.Body) != 0 || m.Digest != "" || m.Mentions != nil || m.Ver != 4 {

@@ -70,6 +70,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Order", testOrder},
 		{"Racing", testRacing},
+		{"Linear", testLinear},
 		{"LaneOrder", testLaneOrder},
 		{"FirstMessages", testFirstMessages},
 		{"Retry", testRetry},
