@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/base64"
 	"strconv"
 
@@ -112,7 +113,7 @@ func (r *jsonReader) value(dst []byte, i, depth int, f *field) ([]byte, int, *Er
 		dst = protowire.AppendTag(dst, f.num, protowire.BytesType)
 		return protowire.AppendBytes(dst, s), end, nil
 	case protoreflect.BytesKind:
-		return r.bytes(dst, i, depth, f)
+		return r.body(dst, i, depth, f)
 	case protoreflect.BoolKind:
 		word, v := "false", uint64(0)
 		if byteAt(r.b, i) == 't' {
@@ -161,8 +162,8 @@ func (r *jsonReader) str(i int, f *field) ([]byte, int, *Error) {
 	return s, end, err
 }
 
-// bytes reads a body: the JSON value itself, byte by byte, or base64.
-func (r *jsonReader) bytes(dst []byte, i, depth int, f *field) ([]byte, int, *Error) {
+// body reads a body: the JSON value itself, byte by byte, or base64.
+func (r *jsonReader) body(dst []byte, i, depth int, f *field) ([]byte, int, *Error) {
 	if !f.base64 {
 		end, err := scanValue(r.b, i, depth)
 		if err != nil {
@@ -205,8 +206,12 @@ func (r *jsonReader) integer(i int, f *field) (uint64, int, *Error) {
 		text = r.b[i:end]
 	}
 	if err == nil && len(text) <= maxNumber {
+		if !quoted {
+			text = trimZeros(text)
+		}
 		v, ok := parseInteger(text, f.kind)
-		if ok && (quoted || v <= maxExact || -v <= maxExact) {
+		exact := v <= maxExact || f.kind == protoreflect.Int64Kind && -v <= maxExact
+		if ok && (quoted || exact) {
 			return v, end, nil
 		}
 	}
@@ -217,20 +222,16 @@ func (r *jsonReader) integer(i int, f *field) (uint64, int, *Error) {
 	return 0, i, jsonError(i, "the field "+f.name+" takes an integer of 32 bits")
 }
 
-// parseInteger reads digits with a minus where the kind has one. A fraction of zeros
-// is let through: some languages write 7.0.
-func parseInteger(text []byte, kind protoreflect.Kind) (uint64, bool) {
-	for j, c := range text {
-		if c == '.' && j > 0 {
-			for _, z := range text[j+1:] {
-				if z != '0' {
-					return 0, false
-				}
-			}
-			text = text[:j]
-			break
-		}
+// trimZeros takes a fraction of zeros off a number: some languages write 7.0.
+func trimZeros(text []byte) []byte {
+	if whole, fraction, ok := bytes.Cut(text, []byte{'.'}); ok && len(bytes.TrimRight(fraction, "0")) == 0 {
+		return whole
 	}
+	return text
+}
+
+// parseInteger reads digits, with a minus before them where the kind has one.
+func parseInteger(text []byte, kind protoreflect.Kind) (uint64, bool) {
 	if kind == protoreflect.Int64Kind {
 		if byteAt(text, 0) == '+' {
 			return 0, false
