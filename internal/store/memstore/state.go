@@ -25,9 +25,8 @@ type state struct {
 
 	// ids are the buckets of used client ids, the newest last, at most two. A bucket
 	// lasts at least idBucket by the clock of the commits.
-	ids       []map[idKey]kept
-	idsBegan  time.Time
-	idsBucket int
+	ids      []map[idKey]kept
+	idsBegan time.Time
 
 	// of the commit under way
 	now          time.Time

@@ -2,12 +2,13 @@
 // acknowledged stays, numbers have no gaps and are given once, retries find the
 // first, readers see durable states only. A store's package calls Run with a
 // function that opens it; what the store can be put through (a power cut, a sync
-// that hangs) it offers by the fields of Opened, and tests of what it cannot are
-// skipped.
+// that hangs) it offers by the fields of Opened; a test of what it cannot is skipped,
+// unless its package says by name that there is no such thing in that store.
 package storetest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,8 +63,9 @@ type Opened struct {
 // Open opens an empty store for one test, which closes it.
 type Open func(t testing.TB, o Options) Opened
 
-// Run runs the whole suite.
-func Run(t *testing.T, open Open) {
+// Run runs the suite but for the tests named in without: those of what this kind of
+// store does not have, such as a power cut of one in memory.
+func Run(t *testing.T, open Open, without ...string) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, Open)
@@ -118,6 +120,13 @@ func Run(t *testing.T, open Open) {
 		{"UnsafeLoses", testUnsafeLoses},
 		{"History", testHistory},
 	} {
+		if i := slices.Index(without, test.name); i >= 0 {
+			without = slices.Delete(slices.Clone(without), i, i+1)
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) { test.run(t, open) })
+	}
+	if len(without) > 0 {
+		t.Errorf("no such test: %q", without)
 	}
 }
