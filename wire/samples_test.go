@@ -54,7 +54,7 @@ func samples() []sample {
 			Features: []string{wire.FeatureZstd}, TokenExpires: 1790003600000,
 		}},
 		{"req_read", &wire.Req{Id: 7, Method: wire.MethodRead, Ack: &wire.Ack{Push: 12}}}, // body: see golden
-		{"res_read", &wire.Res{Id: 7}},                                                     // body: see golden
+		{"res_read", &wire.Res{Id: 7}}, // body: see golden
 		{"res_error", &wire.Res{Id: 8, Code: wire.CodeLimited, Message: "too many requests", RetryMs: 1500}},
 		{"send", &wire.Send{Id: "0199a1b2-0001", Conv: "u/bob", Type: "an:text", Body: []byte(`{"text":"hello"}`)}},
 		{"send_full", &wire.Send{
