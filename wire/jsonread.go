@@ -14,7 +14,7 @@ import (
 // JSON can ask for is bounded in one place.
 type jsonReader struct {
 	b     []byte
-	parts int    // messages so far; at most maxParts
+	parts int    // messages and members of lists so far; at most maxParts
 	tmp   []byte // an unescaped string
 }
 
@@ -25,9 +25,6 @@ func (r *jsonReader) object(dst []byte, i, depth int, m *message) ([]byte, int, 
 	}
 	if depth <= 0 {
 		return dst, i, jsonError(i, "too many levels")
-	}
-	if r.parts++; r.parts > maxParts {
-		return dst, i, tooLarge("more than %d messages in one frame", maxParts)
 	}
 	i = skipSpace(r.b, i+1)
 	if byteAt(r.b, i) == '}' {
@@ -96,6 +93,11 @@ func (r *jsonReader) member(dst []byte, i, depth int, f *field) ([]byte, int, *E
 }
 
 func (r *jsonReader) value(dst []byte, i, depth int, f *field) ([]byte, int, *Error) {
+	if f.repeated || f.kind == protoreflect.MessageKind {
+		if r.parts++; r.parts > maxParts {
+			return dst, i, tooManyParts()
+		}
+	}
 	switch f.kind {
 	case protoreflect.MessageKind:
 		if byteAt(r.b, i) != '{' {

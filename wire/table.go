@@ -79,20 +79,31 @@ func (m *message) field(num protowire.Number) *field {
 	return m.fields[num]
 }
 
-// maxParts bounds the messages inside one frame or body. Two bytes can ask for a
-// whole struct, so the size of a frame alone does not bound what decoding it takes.
+// maxParts bounds the messages and the members of lists inside one frame or body. Two
+// bytes can ask for a whole struct, so the size of a frame alone does not bound what
+// decoding it takes.
 const maxParts = 1 << 14
 
+func tooManyParts() *Error {
+	return tooLarge("more than %d messages and members of lists in one frame", maxParts)
+}
+
 // check looks through b, an encoding of m, before it is decoded: strings are UTF-8
-// and there are at most maxParts messages in it. What else may be wrong with b the
+// and there are at most maxParts parts in it. What else may be wrong with b the
 // decoder finds. It does not allocate.
 func (m *message) check(b []byte, parts *int) *Error {
 	for len(b) > 0 {
 		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
+		if n < 0 || num > protowire.MaxValidNumber {
 			return malformed("a protobuf tag is cut off or wrong")
 		}
 		b = b[n:]
+		f := m.field(num)
+		if f != nil && (f.repeated || f.kind == protoreflect.MessageKind) {
+			if *parts++; *parts > maxParts {
+				return tooManyParts()
+			}
+		}
 		if typ != protowire.BytesType {
 			n = protowire.ConsumeFieldValue(num, typ, b)
 			if n < 0 {
@@ -106,7 +117,6 @@ func (m *message) check(b []byte, parts *int) *Error {
 			return malformed("protobuf field %d is cut off", num)
 		}
 		b = b[n:]
-		f := m.field(num)
 		if f == nil {
 			continue
 		}
@@ -116,9 +126,6 @@ func (m *message) check(b []byte, parts *int) *Error {
 				return malformed("field %q is not UTF-8", f.name)
 			}
 		case protoreflect.MessageKind:
-			if *parts++; *parts > maxParts {
-				return tooLarge("more than %d messages in one frame", maxParts)
-			}
 			if err := f.sub.check(v, parts); err != nil {
 				return err
 			}

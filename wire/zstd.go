@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -62,27 +61,58 @@ func AppendCompressed(dst, frame []byte) ([]byte, error) {
 }
 
 // decompress answers what src stands for, at most limit bytes, in memory of its own.
+// src is one zstd frame that tells its content size: so nothing is allocated that
+// will not be used, and no bytes are decoded only to find that they are too many.
 func decompress(src []byte, limit int) ([]byte, error) {
 	var h zstd.Header
-	if err := h.Decode(src); err != nil {
+	if err := h.Decode(src); err != nil || h.Skippable || !h.HasFCS {
+		return nil, &Error{Code: CodeMalformed, Text: "the body is no zstd frame that tells its content size", cause: err}
+	}
+	if h.FrameContentSize > uint64(limit) {
+		return nil, tooLarge("a frame of %d bytes when decompressed; the limit is %d", h.FrameContentSize, limit)
+	}
+	if !blocksFit(src, &h) {
+		return nil, malformed("the blocks of a zstd frame are not what its header says")
+	}
+	b, err := decoder().DecodeAll(src, make([]byte, 0, h.FrameContentSize))
+	if err != nil {
 		return nil, &Error{Code: CodeMalformed, Text: "the body is no zstd frame", cause: err}
 	}
-	size := 4 * len(src) // a guess, where the header does not say
-	if h.HasFCS {
-		if h.FrameContentSize > uint64(limit) {
-			return nil, tooLarge("a frame of %d bytes when decompressed; the limit is %d", h.FrameContentSize, limit)
+	return b, nil
+}
+
+// blocksFit walks over the blocks of src without decoding them (RFC 8878 §3.1.1.2).
+// They must end where src does, and those that say their size (a run of one byte
+// says 128 KiB in four) must not come to more than the frame tells: the decoder finds
+// that out only after it has made room. Compressed ones it bounds by itself.
+func blocksFit(src []byte, h *zstd.Header) bool {
+	const raw, run, compressed = 0, 1, 2
+	var size uint64
+	for i := h.HeaderSize; i+3 <= len(src); {
+		block := int(src[i]) | int(src[i+1])<<8 | int(src[i+2])<<16
+		n := block >> 3
+		i += 3
+		switch block >> 1 & 3 {
+		case raw:
+			size += uint64(n)
+			i += n
+		case run:
+			size += uint64(n)
+			i++
+		case compressed:
+			i += n
+		default:
+			return false
 		}
-		size = int(h.FrameContentSize)
-	}
-	for size = min(max(size, CompressOver), limit); ; size = min(2*size, limit) {
-		b, err := decoder().DecodeAll(src, make([]byte, 0, size))
-		switch {
-		case err == nil:
-			return b, nil
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return nil, &Error{Code: CodeMalformed, Text: "the body is no zstd frame", cause: err}
-		case size == limit:
-			return nil, tooLarge("a frame of more than %d bytes when decompressed", limit)
+		if size > h.FrameContentSize {
+			return false
+		}
+		if block&1 != 0 { // the last one
+			if h.HasCheckSum {
+				i += 4
+			}
+			return i == len(src)
 		}
 	}
+	return false
 }
