@@ -20,17 +20,19 @@ import (
 const (
 	SecretFile     = "secret"      // signs tokens
 	AdminTokenFile = "admin-token" // opens the admin listener
+	SyncKeyFile    = "sync-key"    // proves that a Sync token is ours; never given to anyone
 )
 
 // maxSecretFile is the most bytes of a secret file.
 const maxSecretFile = 4 << 10
 
-// Secrets is what the data directory keeps secret. Both are the text of their file
+// Secrets is what the data directory keeps secret. Each is the text of its file
 // without the white space around it, taken as bytes: an app server signs with exactly
 // what the file shows.
 type Secrets struct {
 	Token []byte // HS256 key
 	Admin []byte // the admin token
+	Sync  []byte // key of Sync tokens
 }
 
 // IsAdmin says whether token is the admin token, in a time that tells nothing.
@@ -59,7 +61,7 @@ func LoadOrCreateSecrets(dir string) (Secrets, error) {
 	for _, f := range []struct {
 		name string
 		to   *[]byte
-	}{{SecretFile, &s.Token}, {AdminTokenFile, &s.Admin}} {
+	}{{SecretFile, &s.Token}, {AdminTokenFile, &s.Admin}, {SyncKeyFile, &s.Sync}} {
 		path := filepath.Join(dir, f.name)
 		var err error
 		*f.to, err = LoadSecret(path)

@@ -31,21 +31,24 @@ func TestSecretsAreMadeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range got {
-		if !bytes.Equal(s.Token, again.Token) || !bytes.Equal(s.Admin, again.Admin) {
+		if !bytes.Equal(s.Token, again.Token) || !bytes.Equal(s.Admin, again.Admin) || !bytes.Equal(s.Sync, again.Sync) {
 			t.Fatal("programs that start at once got different secrets")
 		}
 	}
-	if len(again.Token) != 43 || len(again.Admin) != 43 || bytes.Equal(again.Token, again.Admin) {
-		t.Errorf("%d and %d bytes", len(again.Token), len(again.Admin))
+	if len(again.Token) != 43 || len(again.Admin) != 43 || len(again.Sync) != 43 {
+		t.Errorf("%d, %d and %d bytes", len(again.Token), len(again.Admin), len(again.Sync))
+	}
+	if bytes.Equal(again.Token, again.Admin) || bytes.Equal(again.Token, again.Sync) || bytes.Equal(again.Admin, again.Sync) {
+		t.Error("two secrets are the same")
 	}
 	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
 		t.Errorf("directory: %v %v", fi.Mode(), err)
 	}
 	es, err := os.ReadDir(dir)
-	if err != nil || len(es) != 2 {
-		t.Errorf("%v %v; want the two files and nothing temporary", es, err)
+	if err != nil || len(es) != 3 {
+		t.Errorf("%v %v; want the three files and nothing temporary", es, err)
 	}
-	for name, want := range map[string][]byte{"secret": again.Token, "admin-token": again.Admin} {
+	for name, want := range map[string][]byte{"secret": again.Token, "admin-token": again.Admin, "sync-key": again.Sync} {
 		fi, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || fi.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", name, fi.Mode(), err)
@@ -115,5 +118,16 @@ func TestLoadSecretRefuses(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(data, AdminTokenFile)); err == nil {
 		t.Error("and the start went on")
+	}
+}
+
+func TestKnownSecretsAreRefused(t *testing.T) {
+	for _, s := range knownSecrets {
+		if len(s) < MinSecret {
+			t.Errorf("%q is refused for its length already", s)
+		}
+		if CheckSecret([]byte(s)) == nil {
+			t.Errorf("%q is taken", s)
+		}
 	}
 }

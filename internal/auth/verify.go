@@ -108,8 +108,15 @@ func NewVerifier(c Config) (*Verifier, error) {
 	return v, nil
 }
 
-// CheckSecret refuses a secret that can be guessed: shorter than MinSecret bytes, or
-// made of very few different ones.
+// knownSecrets stand in the manuals of token tools, long enough to pass for secrets.
+var knownSecrets = []string{
+	"a-string-secret-at-least-256-bits-long",
+	"a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+	"your-256-bit-secret-your-256-bit-secret",
+}
+
+// CheckSecret refuses a secret that can be guessed: shorter than MinSecret bytes, made
+// of very few different ones, or known from a manual.
 func CheckSecret(s []byte) error {
 	if len(s) < MinSecret {
 		return im.Errorf(im.Invalid, "the secret is %d bytes long; at least %d are needed: make one with \"openssl rand -base64 32\"", len(s), MinSecret)
@@ -122,7 +129,7 @@ func CheckSecret(s []byte) error {
 			n++
 		}
 	}
-	if n < 8 {
+	if n < 8 || slices.Contains(knownSecrets, string(s)) {
 		return im.Errorf(im.Invalid, "the secret can be guessed: make one with \"openssl rand -base64 32\"")
 	}
 	return nil
