@@ -32,7 +32,7 @@ const (
 type Ping struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	NextS         uint32                 `protobuf:"varint,1,opt,name=next_s,json=nextS,proto3" json:"next_s,omitempty"` // seconds until my next beat at the latest; sent when it changes; 0 = as before
-	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`                // client's clock; comes back in Pong
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`                // the client's clock, Unix milliseconds; comes back in Pong; 0 = not wanted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -85,9 +85,9 @@ func (x *Ping) GetTime() int64 {
 // 2 draining, 3 sends not taken.
 type Pong struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Time          int64                  `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"` // what Ping carried
-	ServerTime    int64                  `protobuf:"varint,2,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
-	Health        uint32                 `protobuf:"varint,3,opt,name=health,proto3" json:"health,omitempty"` // JSON only: the binary frame has it in its first byte
+	Time          int64                  `protobuf:"varint,1,opt,name=time,proto3" json:"time,omitempty"`                               // what Ping carried
+	ServerTime    int64                  `protobuf:"varint,2,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"` // the server's clock, Unix milliseconds
+	Health        uint32                 `protobuf:"varint,3,opt,name=health,proto3" json:"health,omitempty"`                           // 0 ok, 1 slow, 2 draining, 3 sends not taken. JSON only: the binary frame has it in its first byte
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,15 +146,15 @@ func (x *Pong) GetHealth() uint32 {
 // Hello is frame 3, the first of a connection.
 type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 1
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
-	App           string                 `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"` // empty = default
-	Device        *Device                `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`
-	Resume        *Resume                `protobuf:"bytes,5,opt,name=resume,proto3" json:"resume,omitempty"` // absent = begin anew
-	Background    bool                   `protobuf:"varint,6,opt,name=background,proto3" json:"background,omitempty"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`          // the major version: 1
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`               // a signed token (JWT) that names the user
+	App           string                 `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"`                   // the tenant; empty = default
+	Device        *Device                `protobuf:"bytes,4,opt,name=device,proto3" json:"device,omitempty"`             // which device this is; absent = as if empty
+	Resume        *Resume                `protobuf:"bytes,5,opt,name=resume,proto3" json:"resume,omitempty"`             // absent = begin anew
+	Background    bool                   `protobuf:"varint,6,opt,name=background,proto3" json:"background,omitempty"`    // the application is not in front
 	Network       string                 `protobuf:"bytes,7,opt,name=network,proto3" json:"network,omitempty"`           // label of the client's network: "wifi:home", "cell:46000"; for the heartbeat's start
 	NextS         uint32                 `protobuf:"varint,8,opt,name=next_s,json=nextS,proto3" json:"next_s,omitempty"` // seconds until my first beat at the latest; 0 = the server's default
-	Caps          *Caps                  `protobuf:"bytes,9,opt,name=caps,proto3" json:"caps,omitempty"`
+	Caps          *Caps                  `protobuf:"bytes,9,opt,name=caps,proto3" json:"caps,omitempty"`                 // what this client can do; absent = nothing of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,12 +252,13 @@ func (x *Hello) GetCaps() *Caps {
 	return nil
 }
 
+// Device says which device of the user this is.
 type Device struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // empty: the token's, else the server gives one in Welcome
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // 1-64 bytes; one live session each. Empty: the token's, else the server gives one in Welcome
 	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"` // phone, tablet, desktop, web, bot, line
-	Os            string                 `protobuf:"bytes,3,opt,name=os,proto3" json:"os,omitempty"`
-	Sdk           string                 `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"`
+	Os            string                 `protobuf:"bytes,3,opt,name=os,proto3" json:"os,omitempty"`       // for people to read in the list of devices
+	Sdk           string                 `protobuf:"bytes,4,opt,name=sdk,proto3" json:"sdk,omitempty"`     // the same
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,10 +321,11 @@ func (x *Device) GetSdk() string {
 	return ""
 }
 
+// Resume asks to go on with a session whose link was lost.
 type Resume struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	LastPush      uint64                 `protobuf:"varint,2,opt,name=last_push,json=lastPush,proto3" json:"last_push,omitempty"` // the last push number received
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`                    // Welcome.session of the link before
+	LastPush      uint64                 `protobuf:"varint,2,opt,name=last_push,json=lastPush,proto3" json:"last_push,omitempty"` // the last push number that arrived
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -372,6 +374,7 @@ func (x *Resume) GetLastPush() uint64 {
 	return 0
 }
 
+// Caps are a client's abilities.
 type Caps struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Zstd          bool                   `protobuf:"varint,1,opt,name=zstd,proto3" json:"zstd,omitempty"`                         // I can read compressed frames
@@ -443,22 +446,22 @@ func (x *Caps) GetFragments() bool {
 // Welcome is frame 4.
 type Welcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"` // for Resume
-	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`     // cursors and cached history made under another are void
-	ServerTime    int64                  `protobuf:"varint,3,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`
-	Node          string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`
-	Resumed       bool                   `protobuf:"varint,5,opt,name=resumed,proto3" json:"resumed,omitempty"` // false: ask Sync
-	Heartbeat     *Heartbeat             `protobuf:"bytes,6,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
-	WindowEvents  uint32                 `protobuf:"varint,7,opt,name=window_events,json=windowEvents,proto3" json:"window_events,omitempty"` // pushes that may be unacknowledged
-	WindowBytes   uint32                 `protobuf:"varint,8,opt,name=window_bytes,json=windowBytes,proto3" json:"window_bytes,omitempty"`
-	SendCredit    uint32                 `protobuf:"varint,9,opt,name=send_credit,json=sendCredit,proto3" json:"send_credit,omitempty"` // sends that may be unacknowledged
-	MaxFrame      uint32                 `protobuf:"varint,10,opt,name=max_frame,json=maxFrame,proto3" json:"max_frame,omitempty"`
-	Limits        *Limits                `protobuf:"bytes,11,opt,name=limits,proto3" json:"limits,omitempty"`
-	Nodes         []string               `protobuf:"bytes,12,rep,name=nodes,proto3" json:"nodes,omitempty"` // other endpoints
-	User          string                 `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`
-	Device        string                 `protobuf:"bytes,14,opt,name=device,proto3" json:"device,omitempty"`
-	Features      []string               `protobuf:"bytes,15,rep,name=features,proto3" json:"features,omitempty"`                              // minor features by name
-	TokenExpires  int64                  `protobuf:"varint,16,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"` // renew before; 0 = unknown
+	Session       string                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`                                 // names this session for Resume: keep it secret
+	Epoch         string                 `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`                                     // cursors and cached history made under another are void
+	ServerTime    int64                  `protobuf:"varint,3,opt,name=server_time,json=serverTime,proto3" json:"server_time,omitempty"`        // Unix milliseconds
+	Node          string                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`                                       // the node's name, for logs
+	Resumed       bool                   `protobuf:"varint,5,opt,name=resumed,proto3" json:"resumed,omitempty"`                                // true: what was missed follows by itself; false: ask Sync
+	Heartbeat     *Heartbeat             `protobuf:"bytes,6,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`                             // how to beat
+	WindowEvents  uint32                 `protobuf:"varint,7,opt,name=window_events,json=windowEvents,proto3" json:"window_events,omitempty"`  // events that may be unacknowledged; beyond that the session is behind
+	WindowBytes   uint32                 `protobuf:"varint,8,opt,name=window_bytes,json=windowBytes,proto3" json:"window_bytes,omitempty"`     // the same in bytes
+	SendCredit    uint32                 `protobuf:"varint,9,opt,name=send_credit,json=sendCredit,proto3" json:"send_credit,omitempty"`        // sends that may be without their SendAck
+	MaxFrame      uint32                 `protobuf:"varint,10,opt,name=max_frame,json=maxFrame,proto3" json:"max_frame,omitempty"`             // bytes of the largest frame that the server takes
+	Limits        *Limits                `protobuf:"bytes,11,opt,name=limits,proto3" json:"limits,omitempty"`                                  // the figures to keep to
+	Nodes         []string               `protobuf:"bytes,12,rep,name=nodes,proto3" json:"nodes,omitempty"`                                    // other endpoints to try when this one is lost
+	User          string                 `protobuf:"bytes,13,opt,name=user,proto3" json:"user,omitempty"`                                      // who you are here
+	Device        string                 `protobuf:"bytes,14,opt,name=device,proto3" json:"device,omitempty"`                                  // what device you are here
+	Features      []string               `protobuf:"bytes,15,rep,name=features,proto3" json:"features,omitempty"`                              // minor features by name; see versioning
+	TokenExpires  int64                  `protobuf:"varint,16,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"` // Unix milliseconds: renew before; 0 = unknown
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -608,15 +611,15 @@ func (x *Welcome) GetTokenExpires() int64 {
 // Heartbeat tells the figures of docs/PROTOCOL.md, heartbeat.
 type Heartbeat struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
-	ForegroundMs       uint32                 `protobuf:"varint,1,opt,name=foreground_ms,json=foregroundMs,proto3" json:"foreground_ms,omitempty"`
-	PongMs             uint32                 `protobuf:"varint,2,opt,name=pong_ms,json=pongMs,proto3" json:"pong_ms,omitempty"`                     // no Pong after this: miss 1, a second beat at once
-	SecondPongMs       uint32                 `protobuf:"varint,3,opt,name=second_pong_ms,json=secondPongMs,proto3" json:"second_pong_ms,omitempty"` // no Pong to that: the link is dead
-	GraceMs            uint32                 `protobuf:"varint,4,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`                  // the server waits next x 1.5 + grace
-	BackgroundFloorMs  uint32                 `protobuf:"varint,5,opt,name=background_floor_ms,json=backgroundFloorMs,proto3" json:"background_floor_ms,omitempty"`
-	BackgroundStartMs  uint32                 `protobuf:"varint,6,opt,name=background_start_ms,json=backgroundStartMs,proto3" json:"background_start_ms,omitempty"`
-	BackgroundStepMs   uint32                 `protobuf:"varint,7,opt,name=background_step_ms,json=backgroundStepMs,proto3" json:"background_step_ms,omitempty"`
-	BackgroundMarginMs uint32                 `protobuf:"varint,8,opt,name=background_margin_ms,json=backgroundMarginMs,proto3" json:"background_margin_ms,omitempty"`
-	BackgroundMaxMs    uint32                 `protobuf:"varint,9,opt,name=background_max_ms,json=backgroundMaxMs,proto3" json:"background_max_ms,omitempty"`
+	ForegroundMs       uint32                 `protobuf:"varint,1,opt,name=foreground_ms,json=foregroundMs,proto3" json:"foreground_ms,omitempty"`                     // beat in the foreground
+	PongMs             uint32                 `protobuf:"varint,2,opt,name=pong_ms,json=pongMs,proto3" json:"pong_ms,omitempty"`                                       // no Pong after this: miss 1, a second beat at once
+	SecondPongMs       uint32                 `protobuf:"varint,3,opt,name=second_pong_ms,json=secondPongMs,proto3" json:"second_pong_ms,omitempty"`                   // no Pong to that: the link is dead
+	GraceMs            uint32                 `protobuf:"varint,4,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`                                    // the server waits next x 1.5 + grace
+	BackgroundFloorMs  uint32                 `protobuf:"varint,5,opt,name=background_floor_ms,json=backgroundFloorMs,proto3" json:"background_floor_ms,omitempty"`    // background search: the shortest beat
+	BackgroundStartMs  uint32                 `protobuf:"varint,6,opt,name=background_start_ms,json=backgroundStartMs,proto3" json:"background_start_ms,omitempty"`    // where it begins on an unknown network
+	BackgroundStepMs   uint32                 `protobuf:"varint,7,opt,name=background_step_ms,json=backgroundStepMs,proto3" json:"background_step_ms,omitempty"`       // how much longer it tries
+	BackgroundMarginMs uint32                 `protobuf:"varint,8,opt,name=background_margin_ms,json=backgroundMarginMs,proto3" json:"background_margin_ms,omitempty"` // how far it stays below what failed
+	BackgroundMaxMs    uint32                 `protobuf:"varint,9,opt,name=background_max_ms,json=backgroundMaxMs,proto3" json:"background_max_ms,omitempty"`          // the longest beat
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -714,15 +717,16 @@ func (x *Heartbeat) GetBackgroundMaxMs() uint32 {
 	return 0
 }
 
+// Limits are told so that a client need not run into them.
 type Limits struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	MaxBody       uint32                 `protobuf:"varint,1,opt,name=max_body,json=maxBody,proto3" json:"max_body,omitempty"`
-	SendRate      float64                `protobuf:"fixed64,2,opt,name=send_rate,json=sendRate,proto3" json:"send_rate,omitempty"` // a second per user; 0 = no limit
-	SendBurst     uint32                 `protobuf:"varint,3,opt,name=send_burst,json=sendBurst,proto3" json:"send_burst,omitempty"`
-	SignalRate    float64                `protobuf:"fixed64,4,opt,name=signal_rate,json=signalRate,proto3" json:"signal_rate,omitempty"` // a second per session
-	Outstanding   uint32                 `protobuf:"varint,5,opt,name=outstanding,proto3" json:"outstanding,omitempty"`                  // unanswered Req
-	MaxMentions   uint32                 `protobuf:"varint,6,opt,name=max_mentions,json=maxMentions,proto3" json:"max_mentions,omitempty"`
-	MaxGroup      uint32                 `protobuf:"varint,7,opt,name=max_group,json=maxGroup,proto3" json:"max_group,omitempty"`
+	MaxBody       uint32                 `protobuf:"varint,1,opt,name=max_body,json=maxBody,proto3" json:"max_body,omitempty"`             // bytes of a message body
+	SendRate      float64                `protobuf:"fixed64,2,opt,name=send_rate,json=sendRate,proto3" json:"send_rate,omitempty"`         // a second per user; 0 = no limit
+	SendBurst     uint32                 `protobuf:"varint,3,opt,name=send_burst,json=sendBurst,proto3" json:"send_burst,omitempty"`       // sends at once after a pause
+	SignalRate    float64                `protobuf:"fixed64,4,opt,name=signal_rate,json=signalRate,proto3" json:"signal_rate,omitempty"`   // signals a second per session
+	Outstanding   uint32                 `protobuf:"varint,5,opt,name=outstanding,proto3" json:"outstanding,omitempty"`                    // Req without their Res
+	MaxMentions   uint32                 `protobuf:"varint,6,opt,name=max_mentions,json=maxMentions,proto3" json:"max_mentions,omitempty"` // users named in one message
+	MaxGroup      uint32                 `protobuf:"varint,7,opt,name=max_group,json=maxGroup,proto3" json:"max_group,omitempty"`          // members of a group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -809,10 +813,10 @@ func (x *Limits) GetMaxGroup() uint32 {
 // Req is frame 5: a verb of the API by name; its body is the verb's request.
 type Req struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // chosen by the client, not reused while unanswered
-	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
-	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"` // protobuf; in JSON an object
-	Ack           *Ack                   `protobuf:"bytes,4,opt,name=ack,proto3" json:"ack,omitempty"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`        // chosen by the client, not reused while unanswered
+	Method        string                 `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"` // the verb: Sync, Page ...
+	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`     // the verb's request: protobuf, or in JSON an object; empty = all fields absent
+	Ack           *Ack                   `protobuf:"bytes,4,opt,name=ack,proto3" json:"ack,omitempty"`       // as an Ack frame that came before this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -878,11 +882,11 @@ func (x *Req) GetAck() *Ack {
 // Res is frame 6. code 0 = ok, body is the verb's answer.
 type Res struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	RetryMs       uint32                 `protobuf:"varint,4,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"`
-	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`                          // of the Req
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`                      // 0 = ok, else the number of an error
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`                 // of an error, in English
+	RetryMs       uint32                 `protobuf:"varint,4,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"` // how long to wait before the same again; 0 = as you like
+	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`                       // the verb's answer, with code 0
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -955,14 +959,14 @@ func (x *Res) GetBody() []byte {
 // Send is frame 7.
 type Send struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // client id, 1-64 printable bytes; the same again is the same send
-	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`              // client id, 1-64 printable bytes; the same again is the same send
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`          // where to: u/<user>, g/<group>
 	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`          // object name, 1-64 bytes
 	Flags         *uint32                `protobuf:"varint,4,opt,name=flags,proto3,oneof" json:"flags,omitempty"` // absent = the type's default
-	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`
-	Options       *SendOptions           `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`
-	Skip          string                 `protobuf:"bytes,7,opt,name=skip,proto3" json:"skip,omitempty"` // a refused client id of this conversation that the user gave up
-	Ack           *Ack                   `protobuf:"bytes,8,opt,name=ack,proto3" json:"ack,omitempty"`
+	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`          // at most Limits.max_body bytes; in JSON `body` or `body_base64`
+	Options       *SendOptions           `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`    // what few messages have
+	Skip          string                 `protobuf:"bytes,7,opt,name=skip,proto3" json:"skip,omitempty"`          // a refused client id of this conversation that the user gave up
+	Ack           *Ack                   `protobuf:"bytes,8,opt,name=ack,proto3" json:"ack,omitempty"`            // as an Ack frame that came before this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1053,15 +1057,16 @@ func (x *Send) GetAck() *Ack {
 	return nil
 }
 
+// SendOptions go into the message.
 type SendOptions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Digest        string                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
-	Mentions      *Mentions              `protobuf:"bytes,2,opt,name=mentions,proto3" json:"mentions,omitempty"`
-	ReplyTo       uint64                 `protobuf:"varint,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
-	Thread        uint64                 `protobuf:"varint,4,opt,name=thread,proto3" json:"thread,omitempty"`
-	Expires       int64                  `protobuf:"varint,5,opt,name=expires,proto3" json:"expires,omitempty"`
-	Push          string                 `protobuf:"bytes,6,opt,name=push,proto3" json:"push,omitempty"`
-	To            []string               `protobuf:"bytes,7,rep,name=to,proto3" json:"to,omitempty"` // only for these members of a group
+	Digest        string                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`                   // one line of text that stands for it where its type cannot be shown
+	Mentions      *Mentions              `protobuf:"bytes,2,opt,name=mentions,proto3" json:"mentions,omitempty"`               // whom it names
+	ReplyTo       uint64                 `protobuf:"varint,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // number of the message it answers; 0 = none
+	Thread        uint64                 `protobuf:"varint,4,opt,name=thread,proto3" json:"thread,omitempty"`                  // number of the thread's first message; 0 = none
+	Expires       int64                  `protobuf:"varint,5,opt,name=expires,proto3" json:"expires,omitempty"`                // when it goes away, Unix milliseconds; 0 = never
+	Push          string                 `protobuf:"bytes,6,opt,name=push,proto3" json:"push,omitempty"`                       // text for a push notification; empty = by type
+	To            []string               `protobuf:"bytes,7,rep,name=to,proto3" json:"to,omitempty"`                           // only for these members of a group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1148,15 +1153,15 @@ func (x *SendOptions) GetTo() []string {
 // SendAck is frame 8: the message is durable (code 0), or refused.
 type SendAck struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`
-	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"` // 0 for STATUS messages
-	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"`
-	N             uint64                 `protobuf:"varint,5,opt,name=n,proto3" json:"n,omitempty"` // the message's count
-	Code          uint32                 `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
-	RetryMs       uint32                 `protobuf:"varint,8,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"`
-	Duplicate     bool                   `protobuf:"varint,9,opt,name=duplicate,proto3" json:"duplicate,omitempty"` // it was stored before; seq is the first one's
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                           // client id of the send
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`                       // as it was sent
+	Seq           uint64                 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`                        // the message's number; 0 for STATUS messages
+	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"`                      // the message's time
+	N             uint64                 `protobuf:"varint,5,opt,name=n,proto3" json:"n,omitempty"`                            // the message's ordinal among the counted ones
+	Code          uint32                 `protobuf:"varint,6,opt,name=code,proto3" json:"code,omitempty"`                      // 0 = durable, else the number of an error
+	Message       string                 `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`                 // of an error, in English
+	RetryMs       uint32                 `protobuf:"varint,8,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"` // how long to wait before the same again; 0 = as you like
+	Duplicate     bool                   `protobuf:"varint,9,opt,name=duplicate,proto3" json:"duplicate,omitempty"`            // it was stored before; seq is the first one's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1254,11 +1259,11 @@ func (x *SendAck) GetDuplicate() bool {
 	return false
 }
 
-// Push is frame 9.
+// Push is frame 9: what happened, in order.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the last event in it; the first has number - len(events) + 1
-	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`  // at least one; events of one conversation are in its order
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1310,14 +1315,14 @@ func (x *Push) GetEvents() []*Event {
 // Event is one of: message, hidden, change, state, sync.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`       // the conversation, as this user says it
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the message, or of the hidden number
 	Message       *Message               `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"` // with seq 0: a STATUS message
 	Hidden        bool                   `protobuf:"varint,4,opt,name=hidden,proto3" json:"hidden,omitempty"`  // seq is settled and not for this user
 	Ver           uint64                 `protobuf:"varint,5,opt,name=ver,proto3" json:"ver,omitempty"`        // of the change; with no change: settled, not for this user
-	Change        *Change                `protobuf:"bytes,6,opt,name=change,proto3" json:"change,omitempty"`
-	State         *State                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`
-	Sync          bool                   `protobuf:"varint,8,opt,name=sync,proto3" json:"sync,omitempty"` // more was missed than can be told here: ask Sync
+	Change        *Change                `protobuf:"bytes,6,opt,name=change,proto3" json:"change,omitempty"`   // an edit, a recall ...
+	State         *State                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`     // what has no number
+	Sync          bool                   `protobuf:"varint,8,opt,name=sync,proto3" json:"sync,omitempty"`      // more was missed than can be told here: ask Sync
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1408,29 +1413,30 @@ func (x *Event) GetSync() bool {
 	return false
 }
 
+// Message is one message, the same for everybody: it holds no address.
 type Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	Ver           uint64                 `protobuf:"varint,2,opt,name=ver,proto3" json:"ver,omitempty"`
-	N             uint64                 `protobuf:"varint,3,opt,name=n,proto3" json:"n,omitempty"`
-	Na            uint64                 `protobuf:"varint,4,opt,name=na,proto3" json:"na,omitempty"`
-	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`
-	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
-	Sender        string                 `protobuf:"bytes,7,opt,name=sender,proto3" json:"sender,omitempty"`
-	Device        string                 `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
-	Type          string                 `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`
-	Flags         uint32                 `protobuf:"varint,10,opt,name=flags,proto3" json:"flags,omitempty"`
-	Body          []byte                 `protobuf:"bytes,11,opt,name=body,proto3" json:"body,omitempty"` // in JSON `body` (a JSON value) or `body_base64`
-	Digest        string                 `protobuf:"bytes,12,opt,name=digest,proto3" json:"digest,omitempty"`
-	Mentions      *Mentions              `protobuf:"bytes,13,opt,name=mentions,proto3" json:"mentions,omitempty"`
-	ReplyTo       uint64                 `protobuf:"varint,14,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
-	Thread        uint64                 `protobuf:"varint,15,opt,name=thread,proto3" json:"thread,omitempty"`
-	Expires       int64                  `protobuf:"varint,16,opt,name=expires,proto3" json:"expires,omitempty"`
-	Push          string                 `protobuf:"bytes,17,opt,name=push,proto3" json:"push,omitempty"`
-	To            []string               `protobuf:"bytes,18,rep,name=to,proto3" json:"to,omitempty"`
-	Recalled      bool                   `protobuf:"varint,19,opt,name=recalled,proto3" json:"recalled,omitempty"`
-	RecalledBy    string                 `protobuf:"bytes,20,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"`
-	Edited        int64                  `protobuf:"varint,21,opt,name=edited,proto3" json:"edited,omitempty"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                                 // its number in the conversation; 0 for STATUS messages
+	Ver           uint64                 `protobuf:"varint,2,opt,name=ver,proto3" json:"ver,omitempty"`                                 // of its last change; 0 = never changed
+	N             uint64                 `protobuf:"varint,3,opt,name=n,proto3" json:"n,omitempty"`                                     // how many counted messages there are up to this one
+	Na            uint64                 `protobuf:"varint,4,opt,name=na,proto3" json:"na,omitempty"`                                   // how many @all messages there are up to this one
+	Time          int64                  `protobuf:"varint,5,opt,name=time,proto3" json:"time,omitempty"`                               // the server's, Unix milliseconds; never falls within a conversation
+	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`                                    // the sender's client id
+	Sender        string                 `protobuf:"bytes,7,opt,name=sender,proto3" json:"sender,omitempty"`                            // user id
+	Device        string                 `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`                            // of the sender; empty from the server API
+	Type          string                 `protobuf:"bytes,9,opt,name=type,proto3" json:"type,omitempty"`                                // object name: an:text, app:card
+	Flags         uint32                 `protobuf:"varint,10,opt,name=flags,proto3" json:"flags,omitempty"`                            // 1 PERSIST, 2 COUNT, 16 STATUS; 0 = a command
+	Body          []byte                 `protobuf:"bytes,11,opt,name=body,proto3" json:"body,omitempty"`                               // in JSON `body` (a JSON value) or `body_base64`
+	Digest        string                 `protobuf:"bytes,12,opt,name=digest,proto3" json:"digest,omitempty"`                           // one line of text that stands for it
+	Mentions      *Mentions              `protobuf:"bytes,13,opt,name=mentions,proto3" json:"mentions,omitempty"`                       // whom it names
+	ReplyTo       uint64                 `protobuf:"varint,14,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`         // 0 = none
+	Thread        uint64                 `protobuf:"varint,15,opt,name=thread,proto3" json:"thread,omitempty"`                          // 0 = none
+	Expires       int64                  `protobuf:"varint,16,opt,name=expires,proto3" json:"expires,omitempty"`                        // Unix milliseconds; 0 = never
+	Push          string                 `protobuf:"bytes,17,opt,name=push,proto3" json:"push,omitempty"`                               // text for a push notification
+	To            []string               `protobuf:"bytes,18,rep,name=to,proto3" json:"to,omitempty"`                                   // only these members, and the sender, see it; empty = all
+	Recalled      bool                   `protobuf:"varint,19,opt,name=recalled,proto3" json:"recalled,omitempty"`                      // body, digest and mentions are gone
+	RecalledBy    string                 `protobuf:"bytes,20,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"` // who did it
+	Edited        int64                  `protobuf:"varint,21,opt,name=edited,proto3" json:"edited,omitempty"`                          // when it was last edited, Unix milliseconds; 0 = never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1612,10 +1618,11 @@ func (x *Message) GetEdited() int64 {
 	return 0
 }
 
+// Mentions say whom a message names.
 type Mentions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
-	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`    // everybody in the group
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // by name; at most Limits.max_mentions
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1667,15 +1674,15 @@ func (x *Mentions) GetUsers() []string {
 // Change is one entry of a conversation's change log.
 type Change struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message it altered
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"` // edit, recall; in the log of "me": block, unblock
-	By            string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`
-	Device        string                 `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`
-	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"` // client id of the change
-	Time          int64                  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`
-	Peer          string                 `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`       // block, unblock
-	Message       *Message               `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"` // the message as it is now
+	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`        // its number in the change log
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the message it altered
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`       // edit, recall; in the log of "me": block, unblock
+	By            string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`           // who made it
+	Device        string                 `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`   // of who made it
+	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`           // client id of the change
+	Time          int64                  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`      // Unix milliseconds
+	Peer          string                 `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`       // with block and unblock: whom
+	Message       *Message               `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"` // the message as it is now; in the log of "me" absent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1776,9 +1783,9 @@ func (x *Change) GetMessage() *Message {
 // State carries absolute values of what has no number. Absent parts did not move.
 type State struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Head          *Head                  `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
-	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"`
-	Peer          *Peer                  `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`
+	Head          *Head                  `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`       // how far the conversation has got
+	Mine          *Mine                  `protobuf:"bytes,2,opt,name=mine,proto3" json:"mine,omitempty"`       // what it is to me
+	Peer          *Peer                  `protobuf:"bytes,3,opt,name=peer,proto3" json:"peer,omitempty"`       // direct: how far the other has got
 	Readers       []*Reader              `protobuf:"bytes,4,rep,name=readers,proto3" json:"readers,omitempty"` // read marks of other members, in small groups
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1842,17 +1849,18 @@ func (x *State) GetReaders() []*Reader {
 	return nil
 }
 
+// Head is the state of a conversation, the same for everybody in it.
 type Head struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
-	Ver           uint64                 `protobuf:"varint,2,opt,name=ver,proto3" json:"ver,omitempty"`
-	Mver          uint64                 `protobuf:"varint,3,opt,name=mver,proto3" json:"mver,omitempty"`
-	N             uint64                 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`
-	Na            uint64                 `protobuf:"varint,5,opt,name=na,proto3" json:"na,omitempty"`
-	Time          int64                  `protobuf:"varint,6,opt,name=time,proto3" json:"time,omitempty"`
-	LastShown     uint64                 `protobuf:"varint,7,opt,name=last_shown,json=lastShown,proto3" json:"last_shown,omitempty"`
-	Min           uint64                 `protobuf:"varint,8,opt,name=min,proto3" json:"min,omitempty"` // the first number still kept
-	Members       uint32                 `protobuf:"varint,9,opt,name=members,proto3" json:"members,omitempty"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                              // number of the newest message
+	Ver           uint64                 `protobuf:"varint,2,opt,name=ver,proto3" json:"ver,omitempty"`                              // number of the newest change
+	Mver          uint64                 `protobuf:"varint,3,opt,name=mver,proto3" json:"mver,omitempty"`                            // number of the newest membership change
+	N             uint64                 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`                                  // counted messages so far
+	Na            uint64                 `protobuf:"varint,5,opt,name=na,proto3" json:"na,omitempty"`                                // @all messages so far
+	Time          int64                  `protobuf:"varint,6,opt,name=time,proto3" json:"time,omitempty"`                            // of the newest message, Unix milliseconds
+	LastShown     uint64                 `protobuf:"varint,7,opt,name=last_shown,json=lastShown,proto3" json:"last_shown,omitempty"` // number of the newest message that is shown
+	Min           uint64                 `protobuf:"varint,8,opt,name=min,proto3" json:"min,omitempty"`                              // the first number still kept
+	Members       uint32                 `protobuf:"varint,9,opt,name=members,proto3" json:"members,omitempty"`                      // of a group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1953,15 +1961,15 @@ func (x *Head) GetMembers() uint32 {
 // Mine is what this user's row of a conversation says.
 type Mine struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // the first number I may see
-	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
-	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`                            // the first number I may see
+	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`                            // read up to this number
+	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`                        // counted messages above it
 	UnreadAll     uint64                 `protobuf:"varint,4,opt,name=unread_all,json=unreadAll,proto3" json:"unread_all,omitempty"` // unread @all messages
 	Mentions      uint64                 `protobuf:"varint,5,opt,name=mentions,proto3" json:"mentions,omitempty"`                    // unread mentions of me by name
 	Role          string                 `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`                             // owner, admin, member; empty = not in it
-	Left          bool                   `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`
-	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`
-	Blocked       bool                   `protobuf:"varint,9,opt,name=blocked,proto3" json:"blocked,omitempty"` // direct: I blocked the peer
+	Left          bool                   `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`                            // I am no longer in it
+	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`                            // the membership change that last touched me
+	Blocked       bool                   `protobuf:"varint,9,opt,name=blocked,proto3" json:"blocked,omitempty"`                      // direct: I blocked the peer
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2059,10 +2067,11 @@ func (x *Mine) GetBlocked() bool {
 	return false
 }
 
+// Peer is the other side of a direct conversation.
 type Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Read          uint64                 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"`
-	Delivered     uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	Read          uint64                 `protobuf:"varint,1,opt,name=read,proto3" json:"read,omitempty"`           // read up to this number
+	Delivered     uint64                 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"` // delivered to one of their devices up to this number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2111,10 +2120,11 @@ func (x *Peer) GetDelivered() uint64 {
 	return 0
 }
 
+// Reader is the read mark of another member.
 type Reader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`  // who
+	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"` // read up to this number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2167,7 +2177,7 @@ func (x *Reader) GetRead() uint64 {
 type Ack struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Push          uint64                 `protobuf:"varint,1,opt,name=push,proto3" json:"push,omitempty"`    // every push number up to this one has been taken
-	Pulled        []*Pulled              `protobuf:"bytes,2,rep,name=pulled,proto3" json:"pulled,omitempty"` // what was fetched, not pushed
+	Pulled        []*Pulled              `protobuf:"bytes,2,rep,name=pulled,proto3" json:"pulled,omitempty"` // what was fetched, not pushed, and has been taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2216,10 +2226,11 @@ func (x *Ack) GetPulled() []*Pulled {
 	return nil
 }
 
+// Pulled is an acknowledgement of what was fetched.
 type Pulled struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"` // every number up to this one has been taken
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // every number up to this one has been taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2271,7 +2282,7 @@ func (x *Pulled) GetSeq() uint64 {
 // Signal is frame 11: typing and the like; never stored, dropped first.
 type Signal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                 // where to, or where from
 	Kind          string                 `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`                 // typing, recording, ...: 1-32 bytes
 	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`                 // at most 4 KiB
 	TtlMs         uint32                 `protobuf:"varint,4,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"` // how long it holds; at most 60 s; 0 = 10 s
@@ -2356,12 +2367,12 @@ func (x *Signal) GetDevice() string {
 // GoAway is frame 12: the server ends the link.
 type GoAway struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"` // drain, redirect, kicked, replaced, overload, token, slow, silent, malformed, too_large, version
-	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	Resumable     bool                   `protobuf:"varint,4,opt,name=resumable,proto3" json:"resumable,omitempty"`
-	RetryAfterMs  uint32                 `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
-	Nodes         []string               `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`                                    // drain, redirect, kicked, replaced, overload, token, slow, silent, malformed, too_large, version
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`                                       // the number of the reason, or of the error
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`                                  // in English
+	Resumable     bool                   `protobuf:"varint,4,opt,name=resumable,proto3" json:"resumable,omitempty"`                             // a new link may resume this session
+	RetryAfterMs  uint32                 `protobuf:"varint,5,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // wait so long before the next link
+	Nodes         []string               `protobuf:"bytes,6,rep,name=nodes,proto3" json:"nodes,omitempty"`                                      // where to go
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2438,15 +2449,16 @@ func (x *GoAway) GetNodes() []string {
 	return nil
 }
 
-// ClientState is frame 13, "STATE".
+// ClientState is frame 13, "state": what changed on the client's side. Absent fields
+// are as before.
 type ClientState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Background    *bool                  `protobuf:"varint,1,opt,name=background,proto3,oneof" json:"background,omitempty"`
-	NextS         uint32                 `protobuf:"varint,2,opt,name=next_s,json=nextS,proto3" json:"next_s,omitempty"`
-	Network       string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"`
-	NetworkKind   string                 `protobuf:"bytes,4,opt,name=network_kind,json=networkKind,proto3" json:"network_kind,omitempty"` // wifi, cell, wired
-	HoldSignals   *bool                  `protobuf:"varint,5,opt,name=hold_signals,json=holdSignals,proto3,oneof" json:"hold_signals,omitempty"`
-	Ack           *Ack                   `protobuf:"bytes,6,opt,name=ack,proto3" json:"ack,omitempty"`
+	Background    *bool                  `protobuf:"varint,1,opt,name=background,proto3,oneof" json:"background,omitempty"`                      // the application went behind, or came to the front
+	NextS         uint32                 `protobuf:"varint,2,opt,name=next_s,json=nextS,proto3" json:"next_s,omitempty"`                         // seconds until my next beat at the latest; 0 = as before
+	Network       string                 `protobuf:"bytes,3,opt,name=network,proto3" json:"network,omitempty"`                                   // label of the network, as in Hello; empty = as before
+	NetworkKind   string                 `protobuf:"bytes,4,opt,name=network_kind,json=networkKind,proto3" json:"network_kind,omitempty"`        // wifi, cell, wired; empty = as before
+	HoldSignals   *bool                  `protobuf:"varint,5,opt,name=hold_signals,json=holdSignals,proto3,oneof" json:"hold_signals,omitempty"` // do not give me signals
+	Ack           *Ack                   `protobuf:"bytes,6,opt,name=ack,proto3" json:"ack,omitempty"`                                           // as an Ack frame that came before this one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2568,6 +2580,7 @@ func (x *Cancel) GetId() uint64 {
 	return 0
 }
 
+// SyncRequest asks which conversations moved since the token was given.
 type SyncRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`                           // empty = all
@@ -2638,8 +2651,8 @@ func (x *SyncRequest) GetHeadsOnly() bool {
 
 type SyncResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Epoch         string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	Epoch         string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`                 // as in Welcome
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`                 // for the next Sync: opaque, at most 256 bytes
 	Conversations []*Conversation        `protobuf:"bytes,3,rep,name=conversations,proto3" json:"conversations,omitempty"` // newest first
 	Left          []string               `protobuf:"bytes,4,rep,name=left,proto3" json:"left,omitempty"`                   // remove these with their history
 	More          bool                   `protobuf:"varint,5,opt,name=more,proto3" json:"more,omitempty"`                  // ask again with the token
@@ -2712,13 +2725,14 @@ func (x *SyncResponse) GetMore() bool {
 	return false
 }
 
+// Conversation is all that a list of conversations shows.
 type Conversation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
-	Mine          *Mine                  `protobuf:"bytes,3,opt,name=mine,proto3" json:"mine,omitempty"`
-	Peer          *Peer                  `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`   // direct
-	Group         *Group                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"` // group
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`   // its address
+	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`   // how far it has got
+	Mine          *Mine                  `protobuf:"bytes,3,opt,name=mine,proto3" json:"mine,omitempty"`   // what it is to me
+	Peer          *Peer                  `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`   // direct: how far the other has got
+	Group         *Group                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"` // of a group
 	Page          *Range                 `protobuf:"bytes,6,opt,name=page,proto3" json:"page,omitempty"`   // its newest messages
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2796,14 +2810,15 @@ func (x *Conversation) GetPage() *Range {
 	return nil
 }
 
+// Group is what a group is called and how it behaves.
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Join          string                 `protobuf:"bytes,3,opt,name=join,proto3" json:"join,omitempty"`       // open, invite
-	History       string                 `protobuf:"bytes,4,opt,name=history,proto3" json:"history,omitempty"` // joined, all
-	Members       uint32                 `protobuf:"varint,5,opt,name=members,proto3" json:"members,omitempty"`
-	Owner         string                 `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`            // g/<id> is its address
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`        // at most 128 bytes
+	Join          string                 `protobuf:"bytes,3,opt,name=join,proto3" json:"join,omitempty"`        // open: anyone may come in; invite: owner and admins add
+	History       string                 `protobuf:"bytes,4,opt,name=history,proto3" json:"history,omitempty"`  // what a newcomer sees: joined = from his coming on, all = everything
+	Members       uint32                 `protobuf:"varint,5,opt,name=members,proto3" json:"members,omitempty"` // how many
+	Owner         string                 `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`      // user id; empty = not told here
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2884,8 +2899,8 @@ func (x *Group) GetOwner() string {
 // settled for this reader.
 type Range struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
-	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`        // the first number covered
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`            // the last number covered; below from = nothing
 	Messages      []*Message             `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"` // ascending
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2942,9 +2957,10 @@ func (x *Range) GetMessages() []*Message {
 	return nil
 }
 
+// PageRequest asks for a range of numbers.
 type PageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`          // the conversation
 	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`         // backward: 0 = the head
 	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`             // forward: 0 = the head. Both ends inclusive
 	Backward      bool                   `protobuf:"varint,4,opt,name=backward,proto3" json:"backward,omitempty"` // from `from` downward to `to`
@@ -3020,8 +3036,8 @@ func (x *PageRequest) GetLimit() uint32 {
 
 type PageResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
-	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"` // what is covered; less than was asked for when it is large: ask on
+	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`   // as it was when the page was read
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3070,9 +3086,10 @@ func (x *PageResponse) GetHead() *Head {
 	return nil
 }
 
+// ChangesRequest asks for the change log of a conversation, or of "me".
 type ChangesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                       // the conversation, or me
 	FromVer       uint64                 `protobuf:"varint,2,opt,name=from_ver,json=fromVer,proto3" json:"from_ver,omitempty"` // the first one wanted: my cursor + 1
 	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`                    // 0 = 200; at most 1000
 	unknownFields protoimpl.UnknownFields
@@ -3132,13 +3149,13 @@ func (x *ChangesRequest) GetLimit() uint32 {
 
 type ChangesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	FromVer       uint64                 `protobuf:"varint,2,opt,name=from_ver,json=fromVer,proto3" json:"from_ver,omitempty"`
-	ToVer         uint64                 `protobuf:"varint,3,opt,name=to_ver,json=toVer,proto3" json:"to_ver,omitempty"` // settled up to here
-	Changes       []*Change              `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`
-	Reset_        bool                   `protobuf:"varint,5,opt,name=reset,proto3" json:"reset,omitempty"` // drop what is cached of this conversation, set the cursor to `ver`, then page
-	Ver           uint64                 `protobuf:"varint,6,opt,name=ver,proto3" json:"ver,omitempty"`
-	More          bool                   `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                       // as asked
+	FromVer       uint64                 `protobuf:"varint,2,opt,name=from_ver,json=fromVer,proto3" json:"from_ver,omitempty"` // as asked
+	ToVer         uint64                 `protobuf:"varint,3,opt,name=to_ver,json=toVer,proto3" json:"to_ver,omitempty"`       // settled up to here
+	Changes       []*Change              `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`                 // ascending; a number that is missing is not for me
+	Reset_        bool                   `protobuf:"varint,5,opt,name=reset,proto3" json:"reset,omitempty"`                    // drop what is cached of this conversation, set the cursor to `ver`, then page
+	Ver           uint64                 `protobuf:"varint,6,opt,name=ver,proto3" json:"ver,omitempty"`                        // with reset: the new cursor
+	More          bool                   `protobuf:"varint,7,opt,name=more,proto3" json:"more,omitempty"`                      // ask on from to_ver + 1
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3222,10 +3239,11 @@ func (x *ChangesResponse) GetMore() bool {
 	return false
 }
 
+// ReadRequest moves my read mark. It never goes back.
 type ReadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"` // read up to this number; 0 = to the head
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // read up to this number; 0 = to the head
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3276,7 +3294,7 @@ func (x *ReadRequest) GetSeq() uint64 {
 
 type ReadResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Mine          *Mine                  `protobuf:"bytes,1,opt,name=mine,proto3" json:"mine,omitempty"`
+	Mine          *Mine                  `protobuf:"bytes,1,opt,name=mine,proto3" json:"mine,omitempty"` // my row after it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3318,11 +3336,12 @@ func (x *ReadResponse) GetMine() *Mine {
 	return nil
 }
 
+// RecallRequest takes a message back. Its body is removed from the server.
 type RecallRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"` // client id of this change
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`     // client id of this change
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3378,13 +3397,14 @@ func (x *RecallRequest) GetId() string {
 	return ""
 }
 
+// EditRequest gives a message another body.
 type EditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`
-	Digest        string                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`         // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`          // of the message
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`             // client id of this change
+	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`         // the new body
+	Digest        string                 `protobuf:"bytes,5,opt,name=digest,proto3" json:"digest,omitempty"`     // the new digest
 	Mentions      *Mentions              `protobuf:"bytes,6,opt,name=mentions,proto3" json:"mentions,omitempty"` // absent = as before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3462,11 +3482,12 @@ func (x *EditRequest) GetMentions() *Mentions {
 	return nil
 }
 
+// ChangeResponse says that a change is durable.
 type ChangeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`
-	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`
-	Duplicate     bool                   `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`             // its number in the change log
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`           // Unix milliseconds
+	Duplicate     bool                   `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"` // it was made before, under the same client id
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3522,9 +3543,10 @@ func (x *ChangeResponse) GetDuplicate() bool {
 	return false
 }
 
+// ConversationRequest asks for one conversation, without its messages.
 type ConversationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // its address
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3568,7 +3590,7 @@ func (x *ConversationRequest) GetConv() string {
 
 type ConversationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conversation  *Conversation          `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"`
+	Conversation  *Conversation          `protobuf:"bytes,1,opt,name=conversation,proto3" json:"conversation,omitempty"` // all of it but a page
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3610,9 +3632,10 @@ func (x *ConversationResponse) GetConversation() *Conversation {
 	return nil
 }
 
+// MentionsRequest asks where I am named and have not read.
 type MentionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`    // the conversation
 	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 100; at most 1000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3706,13 +3729,14 @@ func (x *MentionsResponse) GetSeqs() []uint64 {
 	return nil
 }
 
+// GroupCreateRequest makes a group whose owner I am.
 type GroupCreateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // client id: the same again gives the same group
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`           // client id: the same again gives the same group
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`       // at most 128 bytes
 	Members       []string               `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"` // besides me; at most 1000 here
-	Join          string                 `protobuf:"bytes,4,opt,name=join,proto3" json:"join,omitempty"`
-	History       string                 `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"`
+	Join          string                 `protobuf:"bytes,4,opt,name=join,proto3" json:"join,omitempty"`       // open or invite; empty = invite
+	History       string                 `protobuf:"bytes,5,opt,name=history,proto3" json:"history,omitempty"` // joined or all; empty = joined
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3782,10 +3806,11 @@ func (x *GroupCreateRequest) GetHistory() string {
 	return ""
 }
 
+// GroupResponse tells of a group as it is now.
 type GroupResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`
+	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"` // the group
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`   // its address
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3834,9 +3859,10 @@ func (x *GroupResponse) GetConv() string {
 	return ""
 }
 
+// GroupMembersRequest asks for a page of the members.
 type GroupMembersRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`    // the group
 	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`  // the last user id of the page before
 	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 100; at most 1000
 	unknownFields protoimpl.UnknownFields
@@ -3897,8 +3923,8 @@ func (x *GroupMembersRequest) GetLimit() uint32 {
 type GroupMembersResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Members       []*GroupMember         `protobuf:"bytes,1,rep,name=members,proto3" json:"members,omitempty"` // by user id
-	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
-	Mver          uint64                 `protobuf:"varint,3,opt,name=mver,proto3" json:"mver,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // ask on after the last one
+	Mver          uint64                 `protobuf:"varint,3,opt,name=mver,proto3" json:"mver,omitempty"`      // the membership change up to which the list is true
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3954,11 +3980,12 @@ func (x *GroupMembersResponse) GetMver() uint64 {
 	return 0
 }
 
+// GroupMember is one member.
 type GroupMember struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
-	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`      // user id
+	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`      // owner, admin, member
+	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"` // has a live session on this node
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4014,9 +4041,10 @@ func (x *GroupMember) GetOnline() bool {
 	return false
 }
 
+// GroupAddRequest adds users. Owner and admins may.
 type GroupAddRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`   // the group
 	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // at most 1000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4066,10 +4094,11 @@ func (x *GroupAddRequest) GetUsers() []string {
 	return nil
 }
 
+// GroupRemoveRequest removes users. Owner and admins may, and only whose role is lower.
 type GroupRemoveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`   // the group
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // at most 1000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4118,9 +4147,10 @@ func (x *GroupRemoveRequest) GetUsers() []string {
 	return nil
 }
 
+// GroupChangeResponse says that the membership has changed.
 type GroupChangeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Mver          uint64                 `protobuf:"varint,1,opt,name=mver,proto3" json:"mver,omitempty"`
+	Mver          uint64                 `protobuf:"varint,1,opt,name=mver,proto3" json:"mver,omitempty"`      // number of the membership change
 	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the message that says so; 0 in large groups
 	Refused       []string               `protobuf:"bytes,3,rep,name=refused,proto3" json:"refused,omitempty"` // users that could not be added: they blocked the adder
 	unknownFields protoimpl.UnknownFields
@@ -4178,11 +4208,12 @@ func (x *GroupChangeResponse) GetRefused() []string {
 	return nil
 }
 
+// GroupRoleRequest gives a member another role.
 type GroupRoleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // owner hands the group over
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the group
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"` // a member
+	Role          string                 `protobuf:"bytes,3,opt,name=role,proto3" json:"role,omitempty"` // admin or member; owner hands the group over
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4238,12 +4269,13 @@ func (x *GroupRoleRequest) GetRole() string {
 	return ""
 }
 
+// GroupUpdateRequest changes what a group is called and how it behaves.
 type GroupUpdateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
-	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Join          string                 `protobuf:"bytes,3,opt,name=join,proto3" json:"join,omitempty"` // empty = as before
-	History       string                 `protobuf:"bytes,4,opt,name=history,proto3" json:"history,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`       // the group
+	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"` // absent = as before
+	Join          string                 `protobuf:"bytes,3,opt,name=join,proto3" json:"join,omitempty"`       // empty = as before
+	History       string                 `protobuf:"bytes,4,opt,name=history,proto3" json:"history,omitempty"` // empty = as before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4306,9 +4338,10 @@ func (x *GroupUpdateRequest) GetHistory() string {
 	return ""
 }
 
+// JoinRequest enters an open group.
 type JoinRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4350,9 +4383,10 @@ func (x *JoinRequest) GetConv() string {
 	return ""
 }
 
+// LeaveRequest leaves a group. An owner's place goes to another; the last one out closes it.
 type LeaveRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the group
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4394,9 +4428,10 @@ func (x *LeaveRequest) GetConv() string {
 	return ""
 }
 
+// BlockRequest refuses what a user sends to me directly.
 type BlockRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // whom
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4438,9 +4473,10 @@ func (x *BlockRequest) GetUser() string {
 	return ""
 }
 
+// UnblockRequest ends that.
 type UnblockRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // whom
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4482,10 +4518,11 @@ func (x *UnblockRequest) GetUser() string {
 	return ""
 }
 
+// BlocksRequest asks for a page of those I block.
 type BlocksRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // the last user id of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 100; at most 1000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4536,8 +4573,8 @@ func (x *BlocksRequest) GetLimit() uint32 {
 
 type BlocksResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`
-	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // by user id
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`  // ask on after the last one
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4586,6 +4623,7 @@ func (x *BlocksResponse) GetMore() bool {
 	return false
 }
 
+// DevicesRequest asks for my devices.
 type DevicesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4624,7 +4662,7 @@ func (*DevicesRequest) Descriptor() ([]byte, []int) {
 
 type DevicesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Devices       []*DeviceInfo          `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"`
+	Devices       []*DeviceInfo          `protobuf:"bytes,1,rep,name=devices,proto3" json:"devices,omitempty"` // those remembered, at most 100
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4666,14 +4704,15 @@ func (x *DevicesResponse) GetDevices() []*DeviceInfo {
 	return nil
 }
 
+// DeviceInfo is one of my devices.
 type DeviceInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`
-	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`
-	LastSeen      int64                  `protobuf:"varint,4,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"`
-	Os            string                 `protobuf:"bytes,5,opt,name=os,proto3" json:"os,omitempty"`
-	Sdk           string                 `protobuf:"bytes,6,opt,name=sdk,proto3" json:"sdk,omitempty"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                              // device id
+	Class         string                 `protobuf:"bytes,2,opt,name=class,proto3" json:"class,omitempty"`                        // as it signed in
+	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`                     // has a live session
+	LastSeen      int64                  `protobuf:"varint,4,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"` // Unix milliseconds
+	Os            string                 `protobuf:"bytes,5,opt,name=os,proto3" json:"os,omitempty"`                              // as it signed in
+	Sdk           string                 `protobuf:"bytes,6,opt,name=sdk,proto3" json:"sdk,omitempty"`                            // as it signed in
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4750,10 +4789,11 @@ func (x *DeviceInfo) GetSdk() string {
 	return ""
 }
 
+// KickRequest signs a device of mine out.
 type KickRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"` // one of my devices
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Device        string                 `protobuf:"bytes,1,opt,name=device,proto3" json:"device,omitempty"`  // one of my devices
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`  // told to it
 	Revoke        bool                   `protobuf:"varint,3,opt,name=revoke,proto3" json:"revoke,omitempty"` // its tokens as well
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4810,9 +4850,10 @@ func (x *KickRequest) GetRevoke() bool {
 	return false
 }
 
+// RenewRequest brings a new token before the old one is over.
 type RenewRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"` // of the same user and device
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4856,7 +4897,7 @@ func (x *RenewRequest) GetToken() string {
 
 type RenewResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenExpires  int64                  `protobuf:"varint,1,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"`
+	TokenExpires  int64                  `protobuf:"varint,1,opt,name=token_expires,json=tokenExpires,proto3" json:"token_expires,omitempty"` // Unix milliseconds
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4898,6 +4939,7 @@ func (x *RenewResponse) GetTokenExpires() int64 {
 	return 0
 }
 
+// Empty is the answer of verbs that have nothing to tell.
 type Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4937,14 +4979,14 @@ func (*Empty) Descriptor() ([]byte, []int) {
 // GroupEvent is the JSON body of an an:group message: what changed in a group.
 type GroupEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"` // create, add, remove, leave, join, role, update, close
-	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`
-	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`
-	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	Join          string                 `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`
-	History       string                 `protobuf:"bytes,7,opt,name=history,proto3" json:"history,omitempty"`
-	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`
+	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`           // create, add, remove, leave, join, role, update, close
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`           // who did it
+	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`     // to whom; absent = to the one who did it
+	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`       // with role: the new one
+	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`       // with create and update
+	Join          string                 `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`       // with create and update
+	History       string                 `protobuf:"bytes,7,opt,name=history,proto3" json:"history,omitempty"` // with create and update
+	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`      // number of the membership change
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
