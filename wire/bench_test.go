@@ -10,7 +10,7 @@ import (
 // The message of the figures: a push of about 200 bytes.
 func benchPush() *wire.Push {
 	m := message()
-	m.Body = []byte(`{"text":"` + string(bytes.Repeat([]byte("words "), 10)) + `"}`)
+	m.Body = []byte(`{"content":"` + string(bytes.Repeat([]byte("words "), 10)) + `"}`)
 	return &wire.Push{Number: 7, Events: []*wire.Event{{Conv: "u/alice", Seq: m.Seq, Message: m}}}
 }
 

@@ -39,7 +39,7 @@ func examples(t *testing.T, f wire.Format) map[string]wire.Body {
 		}
 		return b
 	}
-	text := []byte(`{"text":"hello"}`)
+	text := []byte(`{"content":"hello"}`)
 	return map[string]wire.Body{
 		"hello": &wire.Hello{Version: wire.Version, Token: "<token>", NextS: 30,
 			Device: &wire.Device{Id: "phone-1", Class: wire.ClassPhone}, Caps: &wire.Caps{Fragments: true}},

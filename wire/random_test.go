@@ -78,7 +78,7 @@ func value(fd protoreflect.FieldDescriptor, rng *rand.Rand) protoreflect.Value {
 		case parent == "Req" || parent == "Res": // of each format's own: see frames
 			return protoreflect.ValueOfBytes(nil)
 		default:
-			return protoreflect.ValueOfBytes([]byte([]string{"", `{"text":"hello"}`, "\x00\xff", "null", " 1", `"\ud800"`, "[[[]]]"}[rng.IntN(7)]))
+			return protoreflect.ValueOfBytes([]byte([]string{"", `{"content":"hello"}`, "\x00\xff", "null", " 1", `"\ud800"`, "[[[]]]"}[rng.IntN(7)]))
 		}
 	}
 	panic(fmt.Sprintf("the schema has a field of a new kind: %v", fd))

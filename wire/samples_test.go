@@ -14,7 +14,7 @@ func message() *wire.Message {
 	return &wire.Message{
 		Seq: 1042, N: 1040, Time: 1790000000123, Id: "0199a1b2-0001", Sender: "alice",
 		Device: "phone-1", Type: "an:text", Flags: wire.FlagPersist | wire.FlagCount,
-		Body: []byte(`{"text":"hello"}`), Digest: "hello",
+		Body: []byte(`{"content":"hello"}`), Digest: "hello",
 	}
 }
 
@@ -56,7 +56,7 @@ func samples() []sample {
 		{"req_read", &wire.Req{Id: 7, Method: wire.MethodRead, Ack: &wire.Ack{Push: 12}}}, // body: see golden
 		{"res_read", &wire.Res{Id: 7}}, // body: see golden
 		{"res_error", &wire.Res{Id: 8, Code: wire.CodeLimited, Message: "too many requests", RetryMs: 1500}},
-		{"send", &wire.Send{Id: "0199a1b2-0001", Conv: "u/bob", Type: "an:text", Body: []byte(`{"text":"hello"}`)}},
+		{"send", &wire.Send{Id: "0199a1b2-0001", Conv: "u/bob", Type: "an:text", Body: []byte(`{"content":"hello"}`)}},
 		{"send_full", &wire.Send{
 			Id: "0199a1b2-0002", Conv: "g/devs", Type: "app:card", Flags: ptr(uint32(0)), Body: []byte("[1, 2 ]"),
 			Options: &wire.SendOptions{Digest: "a \"card\"\n", Mentions: &wire.Mentions{Users: []string{"carol"}},
