@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path"
 	"slices"
@@ -87,7 +88,7 @@ type pkg struct {
 }
 
 func TestHouse(t *testing.T) {
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "./...")
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,GoFiles", "./...")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -190,5 +191,45 @@ func TestHouseFinds(t *testing.T) {
 		if len(broken) != 1 || !strings.Contains(broken[0], c.says) {
 			t.Errorf("%s: %q", c.p.ImportPath, broken)
 		}
+	}
+}
+
+// docs/DEPENDENCIES.md has a row for every module that is required directly, with the
+// version of go.mod, and none for others.
+func TestDependencies(t *testing.T) {
+	doc, err := os.ReadFile("docs/DEPENDENCIES.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mod struct {
+		Require []struct {
+			Path, Version string
+			Indirect      bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{} // module to version
+	for line := range strings.Lines(string(doc)) {
+		if cell := strings.Split(line, "|"); len(cell) > 3 && strings.Contains(cell[1], ".") {
+			rows[strings.TrimSpace(cell[1])] = strings.TrimSpace(cell[2])
+		}
+	}
+	for _, r := range mod.Require {
+		if r.Indirect {
+			continue
+		}
+		if rows[r.Path] != r.Version {
+			t.Errorf("%s %s: the table has version %q", r.Path, r.Version, rows[r.Path])
+		}
+		delete(rows, r.Path)
+	}
+	for module := range rows {
+		t.Errorf("%s is in the table and not required", module)
 	}
 }
