@@ -1,0 +1,117 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+)
+
+// progress tells how far a bench is: a bar on a terminal, a line now and then
+// elsewhere.
+type progress struct {
+	w   io.Writer // nil = says nothing
+	tty bool
+}
+
+const (
+	barTick  = 200 * time.Millisecond
+	lineTick = 5 * time.Second
+)
+
+func newProgress(w io.Writer, quiet bool) *progress {
+	if quiet || w == nil {
+		return &progress{}
+	}
+	f, ok := w.(*os.File)
+	return &progress{w: w, tty: ok && term.IsTerminal(int(f.Fd()))}
+}
+
+// phase shows what as long as the bench is at it. total is how much there is to do, 0
+// = unknown; at is asked for how much is done, from another goroutine. The caller
+// calls the function that is answered when the phase is over.
+func (p *progress) phase(what string, total int64, at func() int64) (done func()) {
+	if p.w == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		if p.tty {
+			p.bar(ctx, what, total, at)
+		} else {
+			p.lines(ctx, what, total, at)
+		}
+	}()
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+func (p *progress) bar(ctx context.Context, what string, total int64, at func() int64) {
+	m := mpb.New(mpb.WithOutput(p.w), mpb.WithWidth(48), mpb.WithRefreshRate(barTick))
+	begin := time.Now()
+	rate := decor.Any(func(s decor.Statistics) string {
+		if t := time.Since(begin).Seconds(); t > 0.5 {
+			return fmt.Sprintf(" %s/s", group(uint64(float64(s.Current)/t)))
+		}
+		return ""
+	})
+	count := decor.Any(func(s decor.Statistics) string {
+		if total <= 0 {
+			return group(uint64(s.Current))
+		}
+		return group(uint64(s.Current)) + " of " + group(uint64(total))
+	})
+	b := m.AddBar(max(total, 0),
+		mpb.PrependDecorators(decor.Name(what, decor.WCSyncSpaceR)),
+		mpb.AppendDecorators(count, rate))
+	t := time.NewTicker(barTick)
+	defer t.Stop()
+	for {
+		b.SetCurrent(at())
+		select {
+		case <-t.C:
+			continue
+		case <-ctx.Done():
+		}
+		b.SetCurrent(at())
+		if !b.Completed() {
+			b.Abort(false)
+		}
+		m.Wait()
+		return
+	}
+}
+
+func (p *progress) lines(ctx context.Context, what string, total int64, at func() int64) {
+	t := time.NewTicker(lineTick)
+	defer t.Stop()
+	begin, last, lastAt := time.Now(), int64(0), time.Now()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			if n := at(); n > 0 || total == 0 {
+				fmt.Fprintf(p.w, "%s: %s in %.1f s\n", what, group(uint64(n)), time.Since(begin).Seconds())
+			}
+			return
+		}
+		n, now := at(), time.Now()
+		of := ""
+		if total > 0 {
+			of = " of " + group(uint64(total))
+		}
+		fmt.Fprintf(p.w, "%s: %s%s, %s/s\n", what, group(uint64(n)), of, group(uint64(max(float64(n-last)/now.Sub(lastAt).Seconds(), 0))))
+		last, lastAt = n, now
+	}
+}
