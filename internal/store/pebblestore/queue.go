@@ -1,0 +1,204 @@
+package pebblestore
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store"
+)
+
+// item is one place in the queue: an operation, work of the store's own, or the mark
+// that a lane was refused here.
+type item struct {
+	op   store.Op
+	s    *Store
+	fp   uint64 // of the operation's client id; 0 if it is not known yet
+	hint *hint  // what was read before the queue; nil if nothing was
+	size int
+
+	own  func(*writer) bool // answers whether it is a commit even if it wrote nothing
+	done func()             // after own
+
+	lane  *store.Lane
+	round uint32
+}
+
+// queue is what waits for the writer.
+type queue struct {
+	mostOps, mostBytes int // fixed
+
+	mu      sync.Mutex
+	items   []item                 // guarded by mu
+	waiting int                    // guarded by mu: operations of others in items
+	bytes   int                    // guarded by mu: their weight
+	shut    map[*store.Lane]uint32 // guarded by mu: rounds that a mark in items will shut
+	since   time.Time              // guarded by mu: when the oldest of items was queued, or the writer last took some
+	closed  bool                   // guarded by mu
+	spare   []item                 // guarded by mu: memory for items
+
+	wake chan struct{} // fixed; 1 deep
+}
+
+func (q *queue) signal() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// refusal says why op is not taken; nil if it is. q.mu is held.
+func (db *DB) refusal() error {
+	q := &db.queue
+	switch {
+	case q.closed:
+		return errClosed()
+	case db.failed.Load() != nil:
+		return im.Wrap(im.Unavailable, *db.failed.Load(), "the store has failed")
+	case db.readOnly.Load():
+		return im.Errorf(im.ReadOnly, "the disk is nearly full: nothing can be written until there is room again")
+	case q.waiting >= q.mostOps:
+		return im.Errorf(im.Busy, "the store has %d operations waiting: try again", q.waiting)
+	case q.bytes >= q.mostBytes:
+		return im.Errorf(im.Busy, "the store has %d bytes of operations waiting: try again", q.bytes)
+	}
+	return nil
+}
+
+// refuse leaves a mark where the refused op would have stood, so that what its lane
+// sends after it is turned back. q.mu is held.
+func (q *queue) refuse(op store.Op) {
+	a, ok := op.(*store.AppendOp)
+	if !ok || a.Lane == nil || q.closed || q.shut[a.Lane] >= a.Round {
+		return
+	}
+	q.shut[a.Lane] = a.Round
+	q.push(item{lane: a.Lane, round: a.Round})
+}
+
+// push adds it. q.mu is held.
+func (q *queue) push(it item) {
+	q.items = append(q.items, it)
+	if len(q.items) == 1 {
+		q.since = time.Now()
+		q.signal()
+	}
+}
+
+// Submit is store.Store's.
+func (s *Store) Submit(op store.Op) error {
+	size, err := check(op)
+	if err != nil {
+		return err
+	}
+	db, q := s.db, &s.db.queue
+	it := item{op: op, s: s, size: size}
+	s.look(&it)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := db.refusal(); err != nil {
+		q.refuse(op)
+		return err
+	}
+	q.waiting++
+	q.bytes += size
+	q.push(it)
+	return nil
+}
+
+// submitOwn queues work of the store's own, which is refused neither for want of room
+// nor when the disk is full.
+func (db *DB) submitOwn(it item) error {
+	q := &db.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return errClosed()
+	}
+	if f := db.failed.Load(); f != nil {
+		return im.Wrap(im.Unavailable, *f, "the store has failed")
+	}
+	q.push(it)
+	return nil
+}
+
+// weight is what an operation without a message counts in the queue.
+const weight = 256
+
+// check refuses what no operation can be, and says what op weighs.
+func check(op store.Op) (size int, err error) {
+	size = weight
+	switch o := op.(type) {
+	case *store.AppendOp:
+		if o.Msg == nil || o.Msg.Sender == "" || o.Conv == 0 && o.Peer == "" {
+			return 0, im.Errorf(im.Invalid, "a send needs a message, its sender, and a conversation or a peer")
+		}
+		err = plain(string(o.Peer), string(o.Msg.Sender), string(o.Msg.ID))
+		if err == nil && o.Msg.Mentions != nil {
+			err = plain(o.Msg.Mentions.Users...)
+		}
+		size += o.Msg.Size()
+	case *store.MemberOp:
+		if o.Conv == 0 && (o.Info == nil || o.Info.ID == "") {
+			return 0, im.Errorf(im.Invalid, "a new group needs an id")
+		}
+		if len(o.Set) > 500 {
+			return 0, im.Errorf(im.TooLarge, "%d members in one change; at most 500 are allowed", len(o.Set))
+		}
+		err = plain(string(o.By), string(o.ID))
+		for _, set := range o.Set {
+			size += 64
+			if err == nil {
+				err = plain(set.User)
+			}
+		}
+		if err == nil && o.Info != nil {
+			err = plain(o.Info.ID)
+		}
+		if o.Msg != nil {
+			size += o.Msg.Size()
+		}
+	case *store.PutOp:
+		if len(o.Records) > 500 {
+			return 0, im.Errorf(im.TooLarge, "%d records at once; at most 500 are allowed", len(o.Records))
+		}
+		for i := range o.Records {
+			r := &o.Records[i]
+			size += 64 + len(r.Value)
+			if err == nil {
+				err = plain(string(r.User), r.Key)
+			}
+		}
+	case *store.ChangeOp:
+		if o.Kind != im.Edit && o.Kind != im.Recall {
+			return 0, im.Errorf(im.Invalid, "change kind %d is none that alters a message", o.Kind)
+		}
+		err = plain(string(o.By), string(o.ID))
+		if err == nil && o.Mentions != nil {
+			err = plain(o.Mentions.Users...)
+		}
+		size += len(o.Body)
+	case *store.KeptOp:
+		err = plain(string(o.Peer), string(o.Sender), string(o.ID))
+	case *store.ReadOp:
+		err = plain(o.User)
+	case *store.BlockOp:
+		err = plain(o.User, o.Peer)
+	case *store.CursorOp:
+		err = plain(string(o.User), string(o.Device))
+	default:
+		return 0, im.Errorf(im.Invalid, "%T is no operation", op)
+	}
+	return size, err
+}
+
+// plain refuses what cannot stand in a key.
+func plain[S ~string](names ...S) error {
+	for _, n := range names {
+		if strings.IndexByte(string(n), 0) >= 0 {
+			return im.Errorf(im.Invalid, "an id or key holds a NUL byte")
+		}
+	}
+	return nil
+}

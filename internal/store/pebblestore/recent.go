@@ -1,0 +1,130 @@
+package pebblestore
+
+import (
+	"github.com/anser-im/anser/internal/im"
+)
+
+// What was read before the queue is checked against what the writer wrote since, not
+// against the database, so that the writer need not read. recent holds the rows that
+// it wrote in the newest commits and in the one under way, but for messages that were
+// sent, client ids, and rows of users, which have places of their own.
+type recent struct {
+	rows, old map[string][]byte // nil = removed
+	since     im.Position       // all that was written above it is here
+	turned    im.Position       // rows begins above it
+}
+
+// recentRows is when the older half is forgotten.
+const recentRows = 1 << 14
+
+func (r *recent) put(key, row []byte) {
+	if row != nil {
+		row = append(make([]byte, 0, len(row)), row...)
+	}
+	r.rows[string(key)] = row
+}
+
+// get answers known if the row was written lately; a nil row was removed.
+func (r *recent) get(key []byte) (row []byte, known bool) {
+	if row, known = r.rows[string(key)]; known {
+		return row, true
+	}
+	row, known = r.old[string(key)]
+	return row, known
+}
+
+// turn forgets the older half if there is enough in the newer. at is the newest
+// commit applied.
+func (r *recent) turn(at im.Position) {
+	if len(r.rows) < recentRows {
+		return
+	}
+	r.old, r.rows = r.rows, make(map[string][]byte, recentRows)
+	r.since, r.turned = r.turned, at
+}
+
+// recentIDs is the same for client ids.
+type recentIDs struct {
+	half   [2]idTable // the newer first
+	since  im.Position
+	turned im.Position
+}
+
+// idTable finds entries by fingerprint.
+type idTable struct {
+	entries []idEntry
+	slots   []int32 // 1 + index of an entry; linear probing, at most half full
+}
+
+type idEntry struct {
+	fp     uint64
+	app    uint32
+	conv   im.ConvID
+	sender im.UserID
+	id     im.ClientID
+	kept   kept
+}
+
+// recentIDCount is how many ids half a recentIDs holds before it turns. A batch may go
+// beyond it.
+const recentIDCount = 1 << 16
+
+func newIDTable() idTable {
+	return idTable{slots: make([]int32, 4*recentIDCount)}
+}
+
+func (t *idTable) put(e idEntry) {
+	if 2*len(t.entries) >= len(t.slots) {
+		t.entries = append(t.entries, e) // a batch larger than any: found by walking, see get
+		return
+	}
+	t.entries = append(t.entries, e)
+	at := e.fp & uint64(len(t.slots)-1)
+	for t.slots[at] != 0 {
+		at = (at + 1) & uint64(len(t.slots)-1)
+	}
+	t.slots[at] = int32(len(t.entries))
+}
+
+func (t *idTable) get(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID) *kept {
+	for at := fp & uint64(len(t.slots)-1); t.slots[at] != 0; at = (at + 1) & uint64(len(t.slots)-1) {
+		if e := &t.entries[t.slots[at]-1]; e.is(fp, app, conv, sender, id) {
+			return &e.kept
+		}
+	}
+	for i := len(t.slots) / 2; i < len(t.entries); i++ {
+		if e := &t.entries[i]; e.is(fp, app, conv, sender, id) {
+			return &e.kept
+		}
+	}
+	return nil
+}
+
+func (e *idEntry) is(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID) bool {
+	return e.fp == fp && e.conv == conv && e.app == app && e.sender == sender && e.id == id
+}
+
+func (t *idTable) clear() {
+	clear(t.entries) // lets go of the strings
+	t.entries = t.entries[:0]
+	clear(t.slots)
+}
+
+func (r *recentIDs) get(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID) *kept {
+	for i := range r.half {
+		if k := r.half[i].get(fp, app, conv, sender, id); k != nil {
+			return k
+		}
+	}
+	return nil
+}
+
+// turn is recent's.
+func (r *recentIDs) turn(at im.Position) {
+	if len(r.half[0].entries) < recentIDCount {
+		return
+	}
+	r.half[0], r.half[1] = r.half[1], r.half[0]
+	r.half[0].clear()
+	r.since, r.turned = r.turned, at
+}

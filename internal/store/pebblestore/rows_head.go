@@ -1,0 +1,86 @@
+package pebblestore
+
+import (
+	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store"
+)
+
+const (
+	maxWithdrawn = 256
+	maxWithdrawA = 64
+)
+
+// appendHead encodes h; the conversation's number is in the key.
+func appendHead(b []byte, h *store.Head) []byte {
+	b = append(b, rowVersion, byte(h.Kind), flag(h.Closed))
+	b = appendUint(b, uint64(h.Members))
+	b = appendUint(b, uint64(h.Seq))
+	b = appendUint(b, uint64(h.Ver))
+	b = appendUint(b, uint64(h.MVer))
+	b = appendUint(b, uint64(h.Seq)-h.N)
+	b = appendUint(b, uint64(h.Seq)-h.NA)
+	b = appendUint(b, uint64(h.Time))
+	b = appendUint(b, uint64(h.Seq-h.LastShown))
+	b = appendUint(b, uint64(h.Min))
+	b = appendUint(b, uint64(h.MinVer))
+	b = appendUint(b, uint64(h.Position))
+	b = appendRanges(b, h.Withdrawn)
+	b = appendRanges(b, h.WithdrawA)
+	if h.Kind == im.Direct {
+		for i := range h.Sides {
+			s := &h.Sides[i]
+			b = appendText(b, s.User)
+			b = appendUint(b, uint64(s.Read))
+			b = appendUint(b, s.ReadN)
+			b = appendUint(b, s.ReadNA)
+			b = appendUint(b, uint64(s.Delivered))
+		}
+		return b
+	}
+	return appendText(b, h.Group)
+}
+
+func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
+	d := dec{b: row}
+	d.begin()
+	h := &store.Head{Conv: conv}
+	h.Kind = im.ConvKind(d.u8())
+	closed := d.u8()
+	h.Closed = closed == 1
+	h.Members = int(d.num())
+	h.Seq = im.Seq(d.num())
+	h.Ver = im.Ver(d.num())
+	h.MVer = im.MVer(d.num())
+	h.N = d.below(uint64(h.Seq))
+	h.NA = d.below(uint64(h.Seq))
+	h.Time = int64(d.num())
+	h.LastShown = im.Seq(d.below(uint64(h.Seq)))
+	h.Min = im.Seq(d.num())
+	h.MinVer = im.Ver(d.num())
+	h.Position = im.Position(d.num())
+	h.Withdrawn = d.ranges(maxWithdrawn)
+	h.WithdrawA = d.ranges(maxWithdrawA)
+	if h.Kind == im.Direct {
+		for i := range h.Sides {
+			s := &h.Sides[i]
+			s.User = im.UserID(d.str())
+			s.Read = im.Seq(d.num())
+			s.ReadN = d.num()
+			s.ReadNA = d.num()
+			s.Delivered = im.Seq(d.num())
+		}
+	} else {
+		h.Group = im.GroupID(d.str())
+	}
+	if !d.ok() || closed > 1 || h.Kind < im.Direct || h.Kind > im.Self || h.Min == 0 || h.MinVer == 0 {
+		return nil, errRow(key, "head")
+	}
+	return h, nil
+}
+
+func flag(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
+}
