@@ -1,0 +1,157 @@
+package httpapi
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/anser-im/anser/internal/im"
+)
+
+// handler is the HTTP door. It is fixed after New.
+type handler struct {
+	Config
+	page   page
+	places chan struct{} // one for each login in flight
+}
+
+// New makes the handler of the public listeners.
+func New(c Config) http.Handler {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Addr == nil {
+		c.Addr = SocketAddr
+	}
+	if c.Origins == nil {
+		c.Origins = SameOrigin
+	}
+	h := &handler{Config: c, page: newPage(c.Version), places: make(chan struct{}, loginsInFlight)}
+	routes := map[string]route{
+		"/":            {get: h.page.serve},
+		"/favicon.svg": {get: h.page.asset},
+		"/anser.css":   {get: h.page.asset},
+		"/healthz":     {get: h.healthz},
+		"/readyz":      {get: h.readyz},
+	}
+	if c.Accounts != nil {
+		routes["/v1/login"] = route{post: h.signIn(h.login)}
+		routes["/v1/refresh"] = route{post: h.signIn(h.refresh)}
+		routes["/v1/logout"] = route{post: h.signIn(h.logout)}
+	}
+	if c.WS != nil {
+		routes["/v1/ws"] = route{get: c.WS.ServeHTTP}
+	}
+	return Recover(c.Log, Secure(routing(routes)))
+}
+
+// A route has the handler of each method; nil = not allowed.
+type route struct{ get, post http.HandlerFunc }
+
+// routing serves exact paths, and tells all others in JSON what is wrong.
+func routing(routes map[string]route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, ok := routes[r.URL.Path]
+		if !ok {
+			WriteError(w, im.Errorf(im.NotFound, "there is nothing at this path"))
+			return
+		}
+		var serve http.HandlerFunc
+		switch r.Method {
+		case http.MethodGet, http.MethodHead:
+			serve = p.get
+		case http.MethodPost, http.MethodOptions:
+			serve = p.post
+		}
+		if serve == nil {
+			allow := "GET, HEAD"
+			if p.get == nil {
+				allow = "POST"
+			}
+			w.Header().Set("Allow", allow)
+			WriteJSON(w, http.StatusMethodNotAllowed, problem{Code: im.CodeInvalid, Message: "this path takes " + allow})
+			return
+		}
+		serve(w, r)
+	})
+}
+
+// Secure sets the headers that keep browsers from doing with an answer what it is not
+// for. The policy lets a page load its own styles and images and nothing else.
+func Secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Recover turns a panic, which is a bug of ours, into a line in the log and an answer.
+func Recover(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			log.Error("a request ended in a panic", "method", r.Method, "path", clip(r.URL.Path), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			WriteError(w, im.Errorf(im.Internal, "something went wrong on the server; it has been logged"))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// clip bounds what of a request is logged.
+func clip(s string) string {
+	if len(s) > 100 {
+		s = s[:100] + "…"
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// Tune sets the limits of a server for the public: time for heads, idle connections,
+// size of heads. What remains of a request is limited by its handler.
+func Tune(s *http.Server, log *slog.Logger) {
+	s.ReadHeaderTimeout = readSeconds * time.Second
+	s.IdleTimeout = idleSeconds * time.Second
+	s.MaxHeaderBytes = maxHeader
+	if log != nil {
+		s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // broken clients, port scans
+	}
+}
+
+// SocketAddr is the address of the other end of the connection.
+func SocketAddr(r *http.Request) netip.Addr {
+	a, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}
+
+// SameOrigin says whether a request comes from no browser's page, or from a page of
+// the host that it is sent to. The scheme is not compared: a proxy may have ended TLS.
+func SameOrigin(r *http.Request) bool {
+	o := r.Header.Get("Origin")
+	if o == "" {
+		return true
+	}
+	u, err := url.Parse(o)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+}
