@@ -1,0 +1,346 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/anser-im/anser/wire"
+)
+
+// Fetching what was missed.
+const (
+	fetchWidth  = 6                      // requests at once
+	pageLimit   = 200                    // messages a page
+	changeLimit = 500                    // changes an answer
+	gapGrace    = 150 * time.Millisecond // a push that is missing between others may only be late
+)
+
+// todo is what is to be fetched. Guarded by Client.mu.
+type todo struct {
+	sync     bool             // ask Sync
+	me       bool             // ask for the changes of "me"
+	announce bool             // say so when nothing is left
+	tasks    map[string]*task // by conversation; what to ask is seen when its turn comes
+	busy     map[string]bool  // conversations, and "" for Sync, that are being asked for
+	notSync  time.Time        // Sync was refused: not before
+	wake     chan struct{}    // holds one
+}
+
+type task struct {
+	notBefore time.Time
+	tries     int
+}
+
+func (t *todo) reset() {
+	if t.wake == nil {
+		t.wake = make(chan struct{}, 1)
+	}
+	t.tasks, t.busy = make(map[string]*task), make(map[string]bool)
+	t.sync, t.me, t.announce = false, false, false
+}
+
+func (t *todo) syncNow() {
+	t.sync, t.announce = true, true
+	poke(t.wake)
+}
+
+// unlink notes that the link is over: nothing is being asked for.
+func (t *todo) unlink() { clear(t.busy) }
+
+func (t *todo) drop(addr string) { delete(t.tasks, addr) }
+
+// quiet says whether nothing is missing.
+func (t *todo) quiet() bool {
+	return !t.sync && !t.me && len(t.tasks) == 0 && len(t.busy) == 0
+}
+
+// want sees to it that what cv lacks is fetched, after grace. Called with mu held.
+func (c *Client) want(cv *convo, grace time.Duration) {
+	_, gap := cv.gap()
+	lacks := !cv.met || gap || cv.ver < cv.headVer
+	old := c.todo.tasks[cv.addr]
+	switch {
+	case !lacks:
+		if old != nil {
+			delete(c.todo.tasks, cv.addr)
+			poke(c.todo.wake)
+		}
+	case old == nil:
+		if !cv.met {
+			grace = 0
+		}
+		c.todo.tasks[cv.addr] = &task{notBefore: time.Now().Add(grace)}
+		poke(c.todo.wake)
+	}
+}
+
+// fetch asks for what is missing as long as the link lives.
+func (c *Client) fetch(ctx context.Context, l *link) {
+	select {
+	case <-l.begun:
+	case <-ctx.Done():
+		return
+	}
+	c.mu.Lock()
+	if !l.resumed {
+		c.todo.sync, c.todo.me = true, true
+	}
+	c.todo.announce = true
+	for _, cv := range c.convs {
+		c.want(cv, 0)
+	}
+	c.mu.Unlock()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		work, wait := c.nextFetch(ctx, l)
+		if work != nil {
+			wg.Go(func() {
+				work()
+				poke(c.todo.wake)
+			})
+			continue
+		}
+		if wait <= 0 {
+			wait = time.Hour
+		}
+		timer.Reset(wait)
+		select {
+		case <-c.todo.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// nextFetch picks what to ask for next; nil if nothing can be asked now, and how long
+// to wait then, 0 for as long as nothing happens.
+func (c *Client) nextFetch(ctx context.Context, l *link) (work func(), wait time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := &c.todo
+	if t.announce && t.quiet() {
+		t.announce = false
+		c.inbox.put(item{l: l, synced: true}, 0)
+	}
+	if len(t.busy) >= fetchWidth {
+		return nil, 0
+	}
+	now := time.Now()
+	later := func(at time.Time) bool {
+		d := at.Sub(now)
+		if d > 0 && (wait == 0 || d < wait) {
+			wait = d
+		}
+		return d > 0
+	}
+	if t.sync && !t.busy[""] && !later(t.notSync) {
+		t.busy[""] = true
+		return func() { c.askSync(ctx, l) }, 0
+	}
+	if t.me && !t.busy["me"] {
+		t.busy["me"] = true
+		ver := c.convo("me").ver
+		return func() { c.askChanges(ctx, l, "me", ver+1) }, 0
+	}
+	for addr, k := range t.tasks {
+		cv := c.convs[addr]
+		if cv == nil {
+			delete(t.tasks, addr)
+			continue
+		}
+		if t.busy[addr] || later(k.notBefore) {
+			continue
+		}
+		gap, missing := cv.gap()
+		t.busy[addr] = true
+		switch {
+		case !cv.met:
+			return func() { c.askConversation(ctx, l, addr) }, 0
+		case cv.ver < cv.headVer:
+			return func() { c.askChanges(ctx, l, addr, cv.ver+1) }, 0
+		case missing:
+			return func() { c.askPage(ctx, l, addr, gap) }, 0
+		}
+		delete(t.busy, addr)
+		delete(t.tasks, addr)
+	}
+	return nil, wait
+}
+
+// asked ends a request about conv. fruitless says that it brought nothing on: the next
+// try waits.
+func (c *Client) asked(conv string, fruitless bool, atLeast time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.todo.busy, conv)
+	if k := c.todo.tasks[conv]; k != nil {
+		if !fruitless {
+			k.tries, k.notBefore = 0, time.Time{}
+			return
+		}
+		k.notBefore = time.Now().Add(max(atLeast, backoffFirst/2+backoff(k.tries)))
+		k.tries++
+	}
+}
+
+// taken has it delivered and waits until it is; false if the link ended before.
+func (c *Client) taken(ctx context.Context, it item) bool {
+	it.done = make(chan struct{})
+	c.inbox.put(it, 0)
+	select {
+	case <-it.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// refusedBecause sorts the error of a request: over = the link is, gone = we are not in
+// that conversation.
+func refusedBecause(err error) (over, gone bool, wait time.Duration) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return true, false, 0
+	}
+	wait = jittered(uint32(e.RetryAfter.Milliseconds()))
+	if !retryable(e.Code) && e.Code != wire.CodeNotFound {
+		wait = max(wait, 30*time.Second) // it will hardly be another answer soon
+	}
+	return false, e.Code == wire.CodeNotFound, wait
+}
+
+func (c *Client) askConversation(ctx context.Context, l *link, conv string) {
+	r := new(wire.ConversationResponse)
+	err := l.request(ctx, wire.MethodConversation, &wire.ConversationRequest{Conv: conv}, r)
+	c.answer(ctx, l, conv, err, func() item {
+		if r.Conversation == nil {
+			r.Conversation = &wire.Conversation{}
+		}
+		r.Conversation.Conv = conv
+		return item{l: l, meet: r.Conversation}
+	})
+}
+
+func (c *Client) askPage(ctx context.Context, l *link, conv string, gap span) {
+	r := new(wire.PageResponse)
+	err := l.request(ctx, wire.MethodPage, &wire.PageRequest{Conv: conv, From: gap.from, To: gap.to, Limit: pageLimit}, r)
+	c.answer(ctx, l, conv, err, func() item {
+		return item{l: l, page: &pageResult{conv: conv, asked: gap, r: r}}
+	})
+}
+
+func (c *Client) askChanges(ctx context.Context, l *link, conv string, from uint64) {
+	r := new(wire.ChangesResponse)
+	err := l.request(ctx, wire.MethodChanges, &wire.ChangesRequest{Conv: conv, FromVer: from, Limit: changeLimit}, r)
+	if conv == "me" {
+		c.mu.Lock()
+		_, _, wait := refusedBecause(err)
+		c.todo.me = err != nil && wait == 0 && ctx.Err() == nil && retryable(codeOf(err))
+		c.mu.Unlock()
+	}
+	c.answer(ctx, l, conv, err, func() item {
+		r.Conv = conv
+		return item{l: l, changes: r}
+	})
+}
+
+// answer has the answer to a request about conv delivered.
+func (c *Client) answer(ctx context.Context, l *link, conv string, err error, it func() item) {
+	if err != nil {
+		over, gone, wait := refusedBecause(err)
+		switch {
+		case over:
+			return
+		case gone && conv != "me":
+			c.taken(ctx, item{l: l, gone: conv})
+		default:
+			c.log.Warn("could not fetch what is missing", "conv", conv, "err", err)
+		}
+		c.asked(conv, true, wait)
+		return
+	}
+	before := c.progress(conv)
+	if c.taken(ctx, it()) {
+		c.asked(conv, c.progress(conv) == before, 0)
+	}
+}
+
+// progress tells whether something about conv moved.
+func (c *Client) progress(conv string) [3]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cv := c.convs[conv]
+	if cv == nil {
+		return [3]uint64{}
+	}
+	met := uint64(0)
+	if cv.met {
+		met = 1
+	}
+	return [3]uint64{cv.done, cv.ver, met}
+}
+
+func codeOf(err error) uint32 {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return 0
+}
+
+// askSync asks Sync until it has told everything.
+func (c *Client) askSync(ctx context.Context, l *link) {
+	defer func() {
+		c.mu.Lock()
+		delete(c.todo.busy, "")
+		c.mu.Unlock()
+	}()
+	c.mu.Lock()
+	token := c.syncTok
+	c.todo.sync = false // set again by what comes meanwhile
+	c.mu.Unlock()
+	again := func(wait time.Duration) {
+		c.mu.Lock()
+		c.todo.sync = true
+		c.todo.notSync = time.Now().Add(wait)
+		c.mu.Unlock()
+	}
+	for {
+		r := new(wire.SyncResponse)
+		err := l.request(ctx, wire.MethodSync, &wire.SyncRequest{Token: token}, r)
+		if err != nil {
+			over, _, wait := refusedBecause(err)
+			if over {
+				again(0)
+				return
+			}
+			c.log.Warn("sync was refused", "err", err)
+			if code := codeOf(err); !retryable(code) && token != "" { // a token it does not know: all anew
+				c.mu.Lock()
+				c.syncTok = ""
+				c.mu.Unlock()
+				wait = 0
+			}
+			again(max(wait, backoffFirst))
+			return
+		}
+		if r.Epoch != "" && r.Epoch != l.welcome.Epoch { // the store was changed under our feet
+			l.fail(protocolError("the epoch changed within a connection"))
+			return
+		}
+		token = r.Token
+		if !c.taken(ctx, item{l: l, sync: r}) {
+			again(0)
+			return
+		}
+		if !r.More {
+			return
+		}
+	}
+}
