@@ -16,6 +16,7 @@ type Config struct {
 	BlockedSends bool                          // a blocked user's direct sends are accepted and shown to him alone; default: refused
 	OutboxBytes  int64                         // all outboxes together; 0 = 256 MiB
 	SweepEvery   time.Duration                 // how often what is past its time is removed; 0 = 10 min; negative = never
+	TokenKey     []byte                        // authenticates Sync tokens, so that one from above the store's position proves that its files were put back; keep it with them; nil = random, and a restart makes clients sync anew
 	TypeFlags    func(string) (im.Flags, bool) // default flags of a message type; nil or false = im.DefaultFlags
 	Waker        Waker                         // nil = nobody is woken
 	Clock        func() time.Time              // nil = time.Now

@@ -45,12 +45,14 @@ type Login struct {
 	Cursors bool
 
 	// Wake says that Take has something. It is called once until the next Take that
-	// leaves nothing, from any goroutine, with no lock of core held; it must not block.
+	// leaves nothing (one that appends nothing certainly did), from any goroutine, also
+	// before Login returns, with no lock of core held; it must not block.
 	Wake func()
 
 	// Ended is called at most once, when the session is ended by anyone but its own
 	// door: replaced, kicked, revoked, expired, drained. The door tells the client and
-	// closes the link; it need not call Close. It must not block.
+	// closes the link; it need not call Close. It must not block, and may be called
+	// before Login returns.
 	Ended func(End)
 }
 
@@ -70,6 +72,7 @@ type Send struct {
 	Msg      *im.Message // ID, Type, Body and options set; core sets Sender, Device and Flags and the store the rest. Its memory is core's from now on
 	HasFlags bool        // Msg.Flags is the client's choice; else the type's default holds
 	Skip     im.ClientID // a refused send of this conversation that the user gave up
+	Over     bool        // it is above the session's credit (Limits.SendCredit): refused as Busy, in its order
 	Done     func(*Send) // called once, when the outcome is durable or refused; must not block
 	Tag      uint64      // the door's own
 
@@ -79,6 +82,9 @@ type Send struct {
 	N    uint64
 	Dup  bool      // it was stored before; Seq, Time and N are the first one's
 	Err  *im.Error // nil = durable
+
+	self *Send // whose op.Done it is: a copied Send makes its own
+	sending
 }
 
 // Pulled says that every number of a conversation up to Seq has been taken by the

@@ -1,0 +1,18 @@
+package core
+
+import (
+	"context"
+
+	"github.com/anser-im/anser/internal/im"
+)
+
+// Conversation is one line of the user's list, as it is now, without messages.
+//
+// Errors: those of resolve.
+func (s *Session) Conversation(ctx context.Context, conv im.Address) (Conversation, error) {
+	ref, err := s.resolve(conv)
+	if err != nil {
+		return Conversation{}, err
+	}
+	return s.c.conversation(&ref.head, &ref.row)
+}

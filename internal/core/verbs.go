@@ -1,0 +1,53 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"time"
+
+	"github.com/anser-im/anser/internal/im"
+)
+
+const retryContended = 200 * time.Millisecond
+
+// verbs is the part of a Core that its verbs keep besides the store: caches of what
+// never changes, the key of tokens, and what runs in the background.
+type verbs struct {
+	directs names[[2]im.UserID, im.ConvID] // by the users in byte order
+	groups  names[im.GroupID, im.ConvID]
+	seen    names[im.UserID, struct{}] // users that have signed in once
+	owners  names[im.ConvID, ownedBy]
+	key     []byte        // fixed; authenticates sync tokens
+	renew   chan struct{} // holds one while the store makes a new epoch
+	tells   teller
+	watch   watch
+	counts  counts
+
+	stop    context.CancelFunc
+	running sync.WaitGroup
+}
+
+// openVerbs makes verbs ready and starts what they run. closeVerbs ends it.
+func (c *Core) openVerbs() {
+	c.key = c.cfg.TokenKey
+	if c.key == nil {
+		c.key = make([]byte, 32)
+		rand.Read(c.key) // never fails: crypto/rand ends the process instead
+	}
+	c.renew = make(chan struct{}, 1)
+	var ctx context.Context
+	ctx, c.stop = context.WithCancel(context.Background())
+	c.tells.open()
+	c.watch.open(time.Now())
+	c.running.Go(func() { c.runTeller(ctx) })
+	c.running.Go(func() { c.runWatch(ctx) })
+	if c.cfg.SweepEvery >= 0 {
+		c.running.Go(func() { c.runSweep(ctx) })
+	}
+}
+
+func (c *Core) closeVerbs() {
+	c.stop()
+	c.running.Wait()
+}
