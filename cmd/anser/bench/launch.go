@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -55,9 +56,9 @@ func serverConfig(o LaunchOptions, cert, key string) string {
 	b.WriteString("listen:\n  - http://127.0.0.1:0\n  - tcp://127.0.0.1:0\n")
 	switch o.Door {
 	case "tls":
-		b.WriteString("  - tcp+tls://127.0.0.1:0\n")
+		b.WriteString("  - tls://127.0.0.1:0\n")
 	case "wss":
-		b.WriteString("  - http+tls://127.0.0.1:0\n")
+		b.WriteString("  - https://127.0.0.1:0\n")
 	}
 	b.WriteString("admin: http://127.0.0.1:0\n")
 	b.WriteString("limits:\n  send_rate: -1\n")
@@ -155,29 +156,35 @@ func Serve(ctx context.Context, o LaunchOptions) (*Server, error) {
 	return s, nil
 }
 
-// readReady reads what a server says when it is ready: lines with the URLs of its
-// listeners in them. It returns once the door that is wanted has been named and the
-// listing is over, so that what the server writes first is all there.
+// lastLine is in the last line that a server prints when it is ready.
+const lastLine = "anser token"
+
+// readReady reads what a server says when it is ready: a line for each listener,
+// beginning with its URL, the main one first, and a last line with the next command.
+// Of two URLs for one door the first counts: the admin listener comes behind.
 func readReady(r io.Reader, urls map[string]string, door string) error {
 	in := bufio.NewScanner(r)
 	for in.Scan() {
-		for _, word := range strings.Fields(in.Text()) {
-			u, err := url.Parse(strings.Trim(word, "\"'(),;"))
-			if err != nil || u.Host == "" {
-				continue
+		line := in.Text()
+		if strings.Contains(line, lastLine) {
+			if urls[door] == "" {
+				return fmt.Errorf("it named no listener for %s", door)
 			}
-			if d, ok := doors[u.Scheme]; ok && urls[d] == "" {
-				urls[d] = u.Scheme + "://" + u.Host
-			}
-		}
-		if urls[door] != "" {
 			return nil
+		}
+		word, _, _ := strings.Cut(line, " ")
+		u, err := url.Parse(word)
+		if err != nil || u.Host == "" {
+			continue
+		}
+		if d, ok := doors[u.Scheme]; ok && urls[d] == "" {
+			urls[d] = word
 		}
 	}
 	if err := in.Err(); err != nil {
 		return err
 	}
-	return fmt.Errorf("it named no listener for %s", door)
+	return errors.New("it ended")
 }
 
 // makeCert makes a certificate for the loopback addresses and its key, and answers

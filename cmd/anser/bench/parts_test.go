@@ -286,13 +286,21 @@ func TestSource(t *testing.T) {
 }
 
 func TestReadReady(t *testing.T) {
-	text := "anser is ready\n  http://127.0.0.1:7300  web\n  tcp://127.0.0.1:7301\n  line://127.0.0.1:7302\n  http://127.0.0.1:7309 admin\n"
+	text := "http://127.0.0.1:7300        web: WebSocket at /v1/ws\n" +
+		"tcp://127.0.0.1:7301         native\n" +
+		"line://127.0.0.1:7302        for nc\n" +
+		"http://127.0.0.1:7309        admin\n" +
+		"/home/me/anser-data          messages and secrets\n"
 	urls := map[string]string{}
-	if err := readReady(strings.NewReader(text), urls, "tcp"); err != nil || urls["ws"] != "http://127.0.0.1:7300" || urls["tcp"] != "tcp://127.0.0.1:7301" {
+	err := readReady(strings.NewReader(text+"Next: anser token alice\nmore"), urls, "tcp")
+	if err != nil || urls["ws"] != "http://127.0.0.1:7300" || urls["tcp"] != "tcp://127.0.0.1:7301" || len(urls) != 2 {
 		t.Errorf("%v, %v", urls, err)
 	}
-	if err := readReady(strings.NewReader(text), map[string]string{}, "tls"); err == nil {
+	if err := readReady(strings.NewReader(text+"Next: anser token alice\n"), map[string]string{}, "tls"); err == nil {
 		t.Error("a door that was not named was found")
+	}
+	if err := readReady(strings.NewReader(text), map[string]string{}, "tcp"); err == nil {
+		t.Error("a server that ended before it was ready was taken")
 	}
 }
 

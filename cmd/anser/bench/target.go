@@ -24,9 +24,10 @@ type target struct {
 
 // doors are the schemes of an address, and which door each names.
 var doors = map[string]string{
-	"tcp": "tcp", "tls": "tls", "tcp+tls": "tls",
+	"tcp": "tcp",
+	"tls": "tls", "tcp+tls": "tls",
 	"ws": "ws", "http": "ws",
-	"wss": "wss", "https": "wss", "http+tls": "wss",
+	"wss": "wss", "https": "wss",
 }
 
 // newTarget reads addr, which has a scheme of doors, or none if door is given.
