@@ -1,0 +1,333 @@
+package chat
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/wire"
+)
+
+// screen is where chat is seen.
+type screen interface {
+	// print shows lines above what is being typed. Any goroutine may call it.
+	print(lines ...string)
+	// refresh shows the prompt anew, because what it tells has changed.
+	refresh()
+}
+
+// app is what one run of chat knows. Its methods may be called by any goroutine.
+type app struct {
+	c    *client.Client // fixed once run has set it
+	user string         // fixed
+	lang lang           // fixed
+	p    paint          // fixed
+	out  screen         // fixed
+
+	mu    sync.Mutex
+	cur   string            // guarded by mu: the conversation that is talked to; "" = none
+	convs map[string]*place // guarded by mu: by address
+	names map[string]bool   // guarded by mu: users that were seen, for completion
+	sent  map[string]string // guarded by mu: client id -> text on its way
+	phase client.Phase      // guarded by mu
+	typed time.Time         // guarded by mu: when the last typing signal went out
+}
+
+// place is what is known of one conversation.
+type place struct {
+	title    string
+	unread   uint64
+	mentions uint64
+	last     time.Time
+	newest   uint64 // number of the newest message that was seen here
+	oldest   uint64 // number of the oldest message that was shown; 0 = none
+	mine     uint64 // number of my newest message
+	peerRead uint64
+}
+
+func newApp(user string, l lang, p paint, out screen) *app {
+	return &app{user: user, lang: l, p: p, out: out, convs: map[string]*place{},
+		names: map[string]bool{}, sent: map[string]string{}}
+}
+
+// place is the conversation's entry, made if there is none. a.mu is held.
+func (a *app) place(conv string) *place {
+	pl := a.convs[conv]
+	if pl == nil {
+		pl = &place{title: title(conv)}
+		a.convs[conv] = pl
+		if peer, ok := strings.CutPrefix(conv, "u/"); ok {
+			a.names[peer] = true
+		}
+	}
+	return pl
+}
+
+// title is how a conversation is called where it has no name.
+func title(conv string) string {
+	if peer, ok := strings.CutPrefix(conv, "u/"); ok {
+		return peer
+	}
+	return conv
+}
+
+// event is the SDK's OnEvent.
+func (a *app) event(e client.Event) {
+	switch e.Kind {
+	case client.EventMessage, client.EventStatus:
+		a.message(e.Conv, e.Message)
+	case client.EventChange:
+		a.changed(e.Conv, e.Change)
+	case client.EventSent:
+		a.wasSent(e.Conv, e.Sent)
+	case client.EventFailed:
+		a.failed(e.Sent, e.Err)
+	case client.EventConversation:
+		a.heard(e.Conversation)
+	case client.EventInfo:
+		a.info(e.Conv, e.Info)
+	case client.EventLeft:
+		a.mu.Lock()
+		pl := a.place(e.Conv)
+		delete(a.convs, e.Conv)
+		if a.cur == e.Conv {
+			a.cur = ""
+		}
+		a.mu.Unlock()
+		a.out.print(a.p.dim(a.lang.say(sayLeft, pl.title)))
+	case client.EventReset:
+		if e.Conv == "" {
+			a.out.print(a.p.dim(a.lang.say(sayReset)))
+		}
+	}
+}
+
+func (a *app) message(conv string, m *client.Message) {
+	if !m.Shown() && m.Flags != wire.FlagStatus {
+		return
+	}
+	a.mu.Lock()
+	pl := a.place(conv)
+	pl.newest = max(pl.newest, m.Seq)
+	pl.last = m.Time
+	a.names[m.Sender] = true
+	here := conv == a.cur
+	if here && (pl.oldest == 0 || m.Seq < pl.oldest) && m.Seq != 0 {
+		pl.oldest = m.Seq
+	}
+	if m.Sender == a.user {
+		pl.mine = max(pl.mine, m.Seq)
+	} else if !here && m.Flags&wire.FlagCount != 0 {
+		pl.unread++ // until the server tells the number
+	}
+	name := pl.title
+	a.mu.Unlock()
+
+	line := a.line(m)
+	if !here {
+		line = a.p.mark("• ") + a.p.dim("["+name+"] ") + line
+	}
+	a.out.print(line)
+	if here && m.Sender != a.user {
+		a.markRead(conv, m.Seq)
+	}
+	if !here {
+		a.out.refresh()
+	}
+}
+
+// line is how a message is shown.
+func (a *app) line(m *client.Message) string {
+	who, text := a.p.name(oneLine(m.Sender)), clean(m.Text())
+	if m.Sender == a.user {
+		who = a.p.dim(a.lang.say(sayYou))
+	}
+	if m.Recalled {
+		text = a.p.dim(a.lang.say(sayRecalled))
+	}
+	if m.Type == client.TypeGroup {
+		return a.p.dim(fmt.Sprintf("%s ── %s ──", m.Time.Local().Format("15:04"), text))
+	}
+	if slices.Contains(m.Mentions, a.user) || m.MentionsAll {
+		text = a.p.bold(text)
+	}
+	if !m.Edited.IsZero() && !m.Recalled {
+		text += a.p.dim(" ✎")
+	}
+	text = strings.ReplaceAll(text, "\n", "\n        ")
+	return fmt.Sprintf("%s %s %s", a.p.dim(m.Time.Local().Format("15:04")+fmt.Sprintf(" #%d", m.Seq)), who+a.p.dim(":"), text)
+}
+
+func (a *app) changed(conv string, ch *client.Change) {
+	a.mu.Lock()
+	here := conv == a.cur
+	a.mu.Unlock()
+	if !here || ch.Message == nil || !ch.Message.Shown() {
+		return
+	}
+	switch ch.Kind {
+	case wire.ChangeRecall:
+		a.out.print(a.p.dim(a.lang.say(sayRecalls, oneLine(ch.By), ch.Seq)))
+	case wire.ChangeEdit:
+		a.out.print(a.p.dim(a.lang.say(sayEdits, ch.Seq, oneLine(ch.Message.Text()))))
+	}
+}
+
+func (a *app) wasSent(conv string, s *client.Sent) {
+	a.mu.Lock()
+	text, known := a.sent[s.ID]
+	delete(a.sent, s.ID)
+	pl := a.place(conv)
+	pl.mine, pl.newest, pl.last = max(pl.mine, s.Seq), max(pl.newest, s.Seq), s.Time
+	if pl.oldest == 0 {
+		pl.oldest = s.Seq
+	}
+	name, here := pl.title, conv == a.cur
+	a.mu.Unlock()
+	if !known {
+		return // of an earlier run
+	}
+	line := fmt.Sprintf("%s %s %s", a.p.dim(s.Time.Local().Format("15:04")+fmt.Sprintf(" #%d", s.Seq)),
+		a.p.dim(a.lang.say(sayYou)+" ✓"), strings.ReplaceAll(clean(text), "\n", "\n        "))
+	if !here {
+		line = a.p.dim("["+name+"] ") + line
+	}
+	a.out.print(line)
+}
+
+func (a *app) failed(s *client.Sent, err error) {
+	a.mu.Lock()
+	text := a.sent[s.ID]
+	delete(a.sent, s.ID)
+	a.mu.Unlock()
+	a.out.print(a.p.red("✗ " + a.lang.say(sayNotSent, oneLine(text), a.lang.tell(err))))
+}
+
+// heard takes what the server says of a conversation.
+func (a *app) heard(c *client.Conversation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	pl := a.place(c.Conv)
+	if c.Group != nil && c.Group.Name != "" {
+		pl.title = oneLine(c.Group.Name)
+	}
+	pl.unread, pl.mentions, pl.last = c.Mine.Unread, c.Mine.Mentions, c.Head.Time
+	pl.newest = max(pl.newest, c.Head.Seq)
+	if c.Peer != nil {
+		pl.peerRead = max(pl.peerRead, c.Peer.Read)
+	}
+}
+
+func (a *app) info(conv string, i *client.Info) {
+	a.mu.Lock()
+	pl := a.place(conv)
+	said := ""
+	if i.Mine != nil {
+		pl.unread, pl.mentions = i.Mine.Unread, i.Mine.Mentions
+	}
+	if i.Peer != nil && i.Peer.Read > pl.peerRead {
+		if pl.mine > pl.peerRead && i.Peer.Read >= pl.mine && conv == a.cur {
+			said = a.lang.say(sayRead, pl.title)
+		}
+		pl.peerRead = i.Peer.Read
+	}
+	a.mu.Unlock()
+	if said != "" {
+		a.out.print(a.p.dim("✓✓ " + said))
+	}
+	if i.Mine != nil {
+		a.out.refresh()
+	}
+}
+
+// markRead tells the server, beside everything else: nobody waits for it.
+func (a *app) markRead(conv string, seq uint64) {
+	a.mu.Lock()
+	pl := a.place(conv)
+	pl.unread, pl.mentions = 0, 0
+	a.mu.Unlock()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		a.c.Read(ctx, conv, seq) // a later one makes up for one that fails
+	}()
+}
+
+// state is the SDK's OnState.
+func (a *app) state(s client.State) {
+	a.mu.Lock()
+	was := a.phase
+	a.phase = s.Phase
+	a.mu.Unlock()
+	switch {
+	case s.Phase == client.Online && s.Stuck:
+		a.out.print(a.p.dim(a.lang.say(sayStuck)))
+	case s.Phase == client.Online && was != client.Online && was != client.Idle && was != client.Connecting:
+		a.out.print(a.p.dim(a.lang.say(sayOnline, s.Endpoint)))
+	case s.Phase == client.Waiting && was != client.Waiting && s.Err != nil:
+		a.out.print(a.p.dim(a.lang.say(sayOffline, a.lang.tell(s.Err))))
+	}
+	a.out.refresh()
+}
+
+// prompt is what stands before what is typed.
+func (a *app) prompt() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var others uint64
+	for conv, pl := range a.convs {
+		if conv != a.cur {
+			others += pl.unread
+		}
+	}
+	text := ""
+	if others > 0 {
+		text = a.p.mark(fmt.Sprintf("(%d) ", others))
+	}
+	name := "…"
+	if a.cur != "" {
+		name = a.place(a.cur).title
+	}
+	if a.phase != client.Online {
+		return text + a.p.dim(name+" ✗ ") + "> "
+	}
+	return text + a.p.bold(name) + "> "
+}
+
+// list is the conversations, the newest first.
+func (a *app) list() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	keys := slices.SortedFunc(maps.Keys(a.convs), func(x, y string) int {
+		return cmp.Or(a.convs[y].last.Compare(a.convs[x].last), cmp.Compare(x, y))
+	})
+	var lines []string
+	for _, k := range keys {
+		pl := a.convs[k]
+		line := "  "
+		if k == a.cur {
+			line = a.p.bold("> ")
+		}
+		line += a.p.name(pl.title)
+		if pl.title != title(k) {
+			line += a.p.dim(" " + k)
+		}
+		if pl.unread > 0 {
+			line += " " + a.p.mark(a.lang.say(sayUnread, pl.unread))
+		}
+		if pl.mentions > 0 {
+			line += a.p.mark(fmt.Sprintf(" @%d", pl.mentions))
+		}
+		lines = append(lines, line)
+	}
+	if len(lines) == 0 {
+		lines = []string{a.p.dim(a.lang.say(sayNoConvs))}
+	}
+	return lines
+}

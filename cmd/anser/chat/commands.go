@@ -1,0 +1,457 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/wire"
+)
+
+// patience is how long a command may wait for the server.
+const patience = 15 * time.Second
+
+// errUsage says that a command's words are off.
+var errUsage = errors.New("usage")
+
+// command is what a line that begins with a slash does.
+type command struct {
+	usage string
+	run   func(*app, context.Context, []string) error
+}
+
+var commands map[string]command
+
+func init() { // apart from the declaration: what runs refers to the table
+	commands = map[string]command{
+		"to":      {"/to bob, /to g/<group>", (*app).cmdTo},
+		"list":    {"/list", (*app).cmdList},
+		"older":   {"/older [n]", (*app).cmdOlder},
+		"edit":    {"/edit <#> <text>", (*app).cmdEdit},
+		"recall":  {"/recall <#>", (*app).cmdRecall},
+		"group":   {"/group <name> <who> <who> …", (*app).cmdGroup},
+		"add":     {"/add <who> …", (*app).cmdAdd},
+		"remove":  {"/remove <who> …", (*app).cmdRemove},
+		"admin":   {"/admin <who>", role(wire.RoleAdmin)},
+		"member":  {"/member <who>", role(wire.RoleMember)},
+		"owner":   {"/owner <who>", role(wire.RoleOwner)},
+		"who":     {"/who", (*app).cmdWho},
+		"join":    {"/join g/<group>", (*app).cmdJoin},
+		"leave":   {"/leave [g/<group>]", (*app).cmdLeave},
+		"block":   {"/block <who>", (*app).cmdBlock},
+		"unblock": {"/unblock <who>", (*app).cmdUnblock},
+		"blocked": {"/blocked", (*app).cmdBlocked},
+		"devices": {"/devices", (*app).cmdDevices},
+		"kick":    {"/kick <device>", (*app).cmdKick},
+		"help":    {"/help", (*app).cmdHelp},
+	}
+}
+
+// line is one line that was typed; false ends chat.
+func (a *app) typedLine(ctx context.Context, text string) bool {
+	text = strings.TrimRight(text, " \t\r")
+	if text == "" {
+		return true
+	}
+	if text[0] != '/' || strings.HasPrefix(text, "//") {
+		a.say(ctx, strings.TrimPrefix(text, "/"))
+		return true
+	}
+	words := strings.Fields(text[1:])
+	if len(words) == 0 {
+		return true
+	}
+	name := strings.ToLower(words[0])
+	if name == "quit" || name == "exit" {
+		return false
+	}
+	cmd, ok := commands[name]
+	if !ok {
+		a.out.print(a.p.red(a.lang.say(sayUnknown, oneLine("/"+name))))
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	switch err := cmd.run(a, ctx, words[1:]); {
+	case err == errUsage:
+		a.out.print(a.p.red(a.lang.say(sayUsage, cmd.usage)))
+	case err != nil:
+		a.out.print(a.p.red("✗ " + a.lang.tell(err)))
+	}
+	return true
+}
+
+// say sends text to who is talked to.
+func (a *app) say(ctx context.Context, text string) {
+	a.mu.Lock()
+	conv, online := a.cur, a.phase == client.Online
+	a.mu.Unlock()
+	if conv == "" {
+		a.out.print(a.p.red(a.lang.say(sayNobody)))
+		return
+	}
+	m := client.Text(text)
+	for _, w := range strings.Fields(text) {
+		name := strings.TrimRight(strings.TrimPrefix(w, "@"), ".,:;!?，。：；！？")
+		switch {
+		case w[0] != '@' || name == "":
+		case name == "all" && strings.HasPrefix(conv, "g/"):
+			m.MentionsAll = true
+		case !slices.Contains(m.Mentions, name) && len(m.Mentions) < 100:
+			m.Mentions = append(m.Mentions, name)
+		}
+	}
+	a.mu.Lock() // held until the text is noted: the answer may be faster
+	defer a.mu.Unlock()
+	p, err := a.c.Send(ctx, conv, m)
+	if err != nil {
+		go a.out.print(a.p.red("✗ " + a.lang.say(sayNotSent, oneLine(text), a.lang.tell(err))))
+		return
+	}
+	a.sent[p.ID] = text
+	if !online {
+		go a.out.print(a.p.dim("… " + a.lang.say(sayWaiting)))
+	}
+}
+
+// address reads what people type for a conversation.
+func address(s string) string {
+	if strings.Contains(s, "/") {
+		return s
+	}
+	return "u/" + strings.TrimPrefix(s, "@")
+}
+
+// here is the group that is talked to.
+func (a *app) here() (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !strings.HasPrefix(a.cur, "g/") {
+		return "", errors.New(a.lang.say(phrase{"that works in a group: /to g/<group> first", "请先进入一个群：/to g/<群号>"}))
+	}
+	return a.cur, nil
+}
+
+func (a *app) cmdTo(ctx context.Context, words []string) error {
+	if len(words) == 0 {
+		return a.cmdList(ctx, nil)
+	}
+	conv := address(words[0])
+	a.mu.Lock() // a group may be called by its name
+	for k, pl := range a.convs {
+		if pl.title == words[0] && strings.HasPrefix(k, "g/") {
+			conv = k
+		}
+	}
+	a.mu.Unlock()
+	return a.talkTo(ctx, conv)
+}
+
+// talkTo makes conv the one that is talked to and shows its newest messages.
+func (a *app) talkTo(ctx context.Context, conv string) error {
+	var messages []*client.Message
+	page, err := a.c.History(ctx, conv, 0, 20)
+	if err == nil {
+		messages = page.Messages
+	} else if !(client.IsCode(err, wire.CodeNotFound) && strings.HasPrefix(conv, "u/")) {
+		return err // whom nobody has written to yet has no history
+	}
+	a.mu.Lock()
+	a.cur = conv
+	pl := a.place(conv)
+	pl.oldest = 0
+	name := pl.title
+	var lines []string
+	var newest uint64
+	for _, m := range messages {
+		if m.Shown() {
+			lines = append(lines, a.line(m))
+			if pl.oldest == 0 {
+				pl.oldest = m.Seq
+			}
+			if m.Sender == a.user {
+				pl.mine = max(pl.mine, m.Seq)
+			}
+		}
+		newest = max(newest, m.Seq)
+	}
+	a.mu.Unlock()
+	a.out.print(append([]string{a.p.dim("── " + a.lang.say(sayTalking, name) + " ──")}, lines...)...)
+	if newest > 0 {
+		a.markRead(conv, newest)
+	}
+	a.out.refresh()
+	return nil
+}
+
+func (a *app) cmdList(context.Context, []string) error {
+	a.out.print(a.list()...)
+	return nil
+}
+
+func (a *app) cmdOlder(ctx context.Context, words []string) error {
+	n := 20
+	if len(words) > 0 {
+		v, err := strconv.Atoi(words[0])
+		if err != nil || v < 1 {
+			return errUsage
+		}
+		n = min(v, 200)
+	}
+	a.mu.Lock()
+	conv := a.cur
+	var before uint64
+	if conv != "" {
+		before = a.place(conv).oldest
+	}
+	a.mu.Unlock()
+	if conv == "" {
+		return errors.New(a.lang.say(sayNobody))
+	}
+	page, err := a.c.History(ctx, conv, before, n)
+	if err != nil {
+		return err
+	}
+	var lines []string
+	for _, m := range page.Messages {
+		if m.Shown() {
+			lines = append(lines, a.line(m))
+		}
+	}
+	if len(lines) == 0 {
+		lines = []string{a.p.dim(a.lang.say(sayNoOlder))}
+	} else {
+		a.mu.Lock()
+		a.place(conv).oldest = page.Messages[0].Seq
+		a.mu.Unlock()
+	}
+	a.out.print(lines...)
+	return nil
+}
+
+// number reads #12 or 12.
+func number(s string) (uint64, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(s, "#"), 10, 64)
+	if err != nil || n == 0 {
+		return 0, errUsage
+	}
+	return n, nil
+}
+
+func (a *app) current() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.cur
+}
+
+func (a *app) cmdEdit(ctx context.Context, words []string) error {
+	if len(words) < 2 {
+		return errUsage
+	}
+	seq, err := number(words[0])
+	if err != nil {
+		return err
+	}
+	_, err = a.c.Edit(ctx, a.current(), seq, client.Text(strings.Join(words[1:], " ")))
+	return err
+}
+
+func (a *app) cmdRecall(ctx context.Context, words []string) error {
+	if len(words) != 1 {
+		return errUsage
+	}
+	seq, err := number(words[0])
+	if err != nil {
+		return err
+	}
+	_, err = a.c.Recall(ctx, a.current(), seq)
+	return err
+}
+
+func (a *app) cmdGroup(ctx context.Context, words []string) error {
+	if len(words) < 1 {
+		return errUsage
+	}
+	conv, g, err := a.c.GroupCreate(ctx, client.NewGroup{Name: words[0], Members: users(words[1:])})
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.place(conv).title = oneLine(g.Name)
+	a.mu.Unlock()
+	a.out.print(a.p.dim(a.lang.say(sayMade, oneLine(g.Name), conv)))
+	return a.talkTo(ctx, conv)
+}
+
+// users takes the @ off names.
+func users(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = strings.TrimPrefix(w, "@")
+	}
+	return out
+}
+
+func (a *app) cmdAdd(ctx context.Context, words []string) error {
+	if len(words) == 0 {
+		return errUsage
+	}
+	conv, err := a.here()
+	if err != nil {
+		return err
+	}
+	refused, err := a.c.GroupAdd(ctx, conv, users(words)...)
+	if err != nil {
+		return err
+	}
+	if len(refused) > 0 {
+		a.out.print(a.p.red(a.lang.say(sayRefused, oneLine(strings.Join(refused, ", ")))))
+	}
+	return nil
+}
+
+func (a *app) cmdRemove(ctx context.Context, words []string) error {
+	if len(words) == 0 {
+		return errUsage
+	}
+	conv, err := a.here()
+	if err != nil {
+		return err
+	}
+	return a.c.GroupRemove(ctx, conv, users(words)...)
+}
+
+func role(name string) func(*app, context.Context, []string) error {
+	return func(a *app, ctx context.Context, words []string) error {
+		if len(words) != 1 {
+			return errUsage
+		}
+		conv, err := a.here()
+		if err != nil {
+			return err
+		}
+		return a.c.GroupRole(ctx, conv, strings.TrimPrefix(words[0], "@"), name)
+	}
+}
+
+func (a *app) cmdWho(ctx context.Context, _ []string) error {
+	conv, err := a.here()
+	if err != nil {
+		return err
+	}
+	members, more, err := a.c.GroupMembers(ctx, conv, "", 200)
+	if err != nil {
+		return err
+	}
+	var names []string
+	a.mu.Lock()
+	for _, m := range members {
+		a.names[m.User] = true
+		name := a.p.name(oneLine(m.User))
+		if m.Online {
+			name += " ●"
+		}
+		if m.Role != wire.RoleMember {
+			name += a.p.dim(" (" + m.Role + ")")
+		}
+		names = append(names, name)
+	}
+	pl := a.place(conv).title
+	a.mu.Unlock()
+	text := strings.Join(names, ", ")
+	if more {
+		text += a.lang.say(sayMore)
+	}
+	a.out.print(a.lang.say(sayMembers, len(members), pl, text))
+	return nil
+}
+
+func (a *app) cmdJoin(ctx context.Context, words []string) error {
+	if len(words) != 1 {
+		return errUsage
+	}
+	conv := address(words[0])
+	if err := a.c.Join(ctx, conv); err != nil {
+		return err
+	}
+	return a.talkTo(ctx, conv)
+}
+
+func (a *app) cmdLeave(ctx context.Context, words []string) error {
+	conv := a.current()
+	if len(words) > 0 {
+		conv = address(words[0])
+	}
+	if !strings.HasPrefix(conv, "g/") {
+		return errUsage
+	}
+	return a.c.Leave(ctx, conv)
+}
+
+func (a *app) cmdBlock(ctx context.Context, words []string) error {
+	return a.onUser(ctx, words, a.c.Block)
+}
+
+func (a *app) cmdUnblock(ctx context.Context, words []string) error {
+	return a.onUser(ctx, words, a.c.Unblock)
+}
+
+func (a *app) onUser(ctx context.Context, words []string, verb func(context.Context, string) error) error {
+	if len(words) != 1 {
+		return errUsage
+	}
+	if err := verb(ctx, strings.TrimPrefix(words[0], "@")); err != nil {
+		return err
+	}
+	a.out.print(a.p.dim(a.lang.say(sayDone)))
+	return nil
+}
+
+func (a *app) cmdBlocked(ctx context.Context, _ []string) error {
+	blocked, _, err := a.c.Blocks(ctx, "", 1000)
+	if err != nil {
+		return err
+	}
+	if len(blocked) == 0 {
+		a.out.print(a.p.dim(a.lang.say(sayNoBlocked)))
+		return nil
+	}
+	a.out.print(a.lang.say(sayBlocked, oneLine(strings.Join(blocked, ", "))))
+	return nil
+}
+
+func (a *app) cmdDevices(ctx context.Context, _ []string) error {
+	list, err := a.c.Devices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		seen := ""
+		if !d.LastSeen.IsZero() {
+			seen = d.LastSeen.Local().Format("2006-01-02 15:04")
+		}
+		mark := " "
+		if d.Online {
+			mark = "●"
+		}
+		a.out.print(fmt.Sprintf("%s %s %s", mark, a.p.bold(oneLine(d.ID)), a.p.dim(strings.Join([]string{d.Class, oneLine(d.OS), seen}, " "))))
+	}
+	return nil
+}
+
+func (a *app) cmdKick(ctx context.Context, words []string) error {
+	if len(words) != 1 {
+		return errUsage
+	}
+	return a.c.Kick(ctx, words[0], "", false)
+}
+
+func (a *app) cmdHelp(context.Context, []string) error {
+	a.out.print(helpText[a.lang]...)
+	return nil
+}

@@ -1,0 +1,102 @@
+package chat
+
+import (
+	"fmt"
+
+	"github.com/anser-im/anser/client"
+)
+
+// lang is a language that chat speaks.
+type lang int
+
+const (
+	english lang = iota
+	chinese
+)
+
+// phrase is one text in every language.
+type phrase [2]string
+
+func (l lang) say(p phrase, args ...any) string { return fmt.Sprintf(p[l], args...) }
+
+var (
+	sayWelcome   = phrase{"Signed in as %s. /help says what you can do.", "已登录为 %s。输入 /help 查看用法。"}
+	sayTalking   = phrase{"Talking to %s. What you type goes there.", "正在与 %s 聊天，直接输入即可发送。"}
+	sayNobody    = phrase{"Nobody to talk to yet: /to bob, or /to g/<group>.", "还没有聊天对象：/to bob，或 /to g/<群号>。"}
+	sayYou       = phrase{"you", "我"}
+	sayRecalled  = phrase{"(recalled)", "（已撤回）"}
+	sayRecalls   = phrase{"%s recalled #%d", "%s 撤回了 #%d"}
+	sayEdits     = phrase{"#%d now says: %s", "#%d 已改为：%s"}
+	sayRead      = phrase{"%s has read it", "%s 已读"}
+	sayTyping    = phrase{"%s is typing…", "%s 正在输入…"}
+	sayNotSent   = phrase{"not sent: %q: %s", "未发送：%q：%s"}
+	sayWaiting   = phrase{"kept, and sent as soon as there is a connection", "已保存，连上后自动发送"}
+	sayLeft      = phrase{"you are no longer in %s", "你已不在 %s 中"}
+	sayOffline   = phrase{"not connected (%s); trying again by itself", "连接已断开（%s），正在自动重连"}
+	sayOnline    = phrase{"connected to %s", "已连接到 %s"}
+	sayStuck     = phrase{"the server takes no messages just now", "服务器暂时无法接收消息"}
+	sayUnread    = phrase{"%d unread", "%d 条未读"}
+	sayNoConvs   = phrase{"no conversations yet", "还没有会话"}
+	sayNoOlder   = phrase{"nothing older", "没有更早的消息"}
+	sayMembers   = phrase{"%d in %s: %s", "%[2]s 共 %[1]d 人：%[3]s"}
+	sayMore      = phrase{" and more", "，等"}
+	sayMade      = phrase{"made %s (%s)", "已创建 %s（%s）"}
+	sayRefused   = phrase{"not added, because they blocked you: %s", "未能添加（对方已将你拉黑）：%s"}
+	sayDone      = phrase{"done", "完成"}
+	sayUsage     = phrase{"type %s", "用法：%s"}
+	sayUnknown   = phrase{"there is no command %s; /help lists them (to send a line that begins with a slash, begin it with two)", "没有命令 %s；输入 /help 查看（要发送以斜杠开头的内容，请输入两个斜杠）"}
+	sayBlocked   = phrase{"blocked: %s", "已拉黑：%s"}
+	sayNoBlocked = phrase{"nobody is blocked", "没有拉黑任何人"}
+	sayBye       = phrase{"goodbye", "再见"}
+	sayPassword  = phrase{"Password of %s: ", "%s 的密码："}
+	sayQueued    = phrase{"%d messages wait to be sent; they are kept and go out next time", "还有 %d 条消息未发送，已保存，下次自动发送"}
+	sayReset     = phrase{"the server's data was restored: everything is read anew", "服务器数据已恢复，正在重新读取"}
+)
+
+// helpText is what /help shows: one line a command.
+var helpText = [2][]string{{
+	"/to <who>              talk to bob, or to g/<group>; /to alone lists conversations",
+	"/list                  conversations, with what is unread",
+	"/older [n]             older messages of this conversation",
+	"/edit <#> <text>       change a message of yours;  /recall <#>  takes it back",
+	"/group <name> <who>…   make a group;  /add, /remove <who>…  changes who is in it",
+	"/admin, /member <who>  give a role;  /owner <who>  hands the group over",
+	"/who                   who is in it;  /join, /leave g/<group>",
+	"/block, /unblock <who> /blocked lists them",
+	"/devices               your devices;  /kick <device>  signs one out",
+	"/quit                  or Ctrl-D. Tab completes commands and names; @bob mentions bob",
+}, {
+	"/to <谁>               与 bob 或 g/<群号> 聊天；单独输入 /to 列出会话",
+	"/list                  会话列表与未读数",
+	"/older [n]             查看更早的消息",
+	"/edit <#> <文字>       修改自己的消息；/recall <#> 撤回",
+	"/group <名称> <谁>…    建群；/add、/remove <谁>… 增减成员",
+	"/admin、/member <谁>   设置角色；/owner <谁> 转让群主",
+	"/who                   查看成员；/join、/leave g/<群号> 加入、退出",
+	"/block、/unblock <谁>  拉黑、取消；/blocked 查看名单",
+	"/devices               我的设备；/kick <设备> 使其下线",
+	"/quit                  或 Ctrl-D。Tab 补全命令和名字；@bob 提到 bob",
+}}
+
+// chineseErrors tells refusals by their number.
+var chineseErrors = map[uint32]string{
+	1006: "同一设备已在别处登录", 1007: "已被下线", 1008: "服务器正在关闭",
+	2000: "身份验证失败", 2001: "令牌已过期", 2002: "令牌已被吊销", 2003: "令牌只能用于另一台设备", 2004: "令牌不能用于此入口",
+	3000: "请求有误", 3001: "内容过大", 3004: "没有这个会话，或你不在其中", 3009: "冲突：已存在或已被占用", 3010: "服务器不支持",
+	4000: "没有权限", 4001: "对方不接收你的消息", 4002: "你已被禁言", 4003: "你的角色无权这样做",
+	5000: "操作太快，请稍候", 5001: "服务器繁忙，请稍后再试", 6000: "结果未知，正在重试", 6002: "服务器磁盘已满，暂不能写入", 6009: "服务器出错",
+}
+
+// tell says what err is in l.
+func (l lang) tell(err error) string {
+	var e *client.Error
+	if asError(err, &e) {
+		if l == chinese {
+			if text := chineseErrors[e.Code]; text != "" {
+				return fmt.Sprintf("%s (%d)", text, e.Code)
+			}
+		}
+		return fmt.Sprintf("%s (%d)", clean(e.Message), e.Code)
+	}
+	return clean(err.Error())
+}
