@@ -1,0 +1,4 @@
+package line
+
+// Digest is for the table of what is shown of messages.
+var Digest = digest
