@@ -53,9 +53,9 @@ commands and Tab completes them. Messages written while there is no connection a
 kept and sent later, once.`
 }
 
-// Run chats until the user ends it.
-func (c *Command) Run(sign Signer) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGHUP)
+// Run chats until the user or ctx ends it.
+func (c *Command) Run(ctx context.Context, sign Signer) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
 	l := language()
 	token, err := c.source(l, sign)
