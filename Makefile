@@ -1,7 +1,7 @@
 # What a developer types. Everything is done by scripts/, so that it can be had
 # without make, too.
 
-.PHONY: build test soak fmt check generate generated install bench clean
+.PHONY: build test soak fmt lint generate install bench clean
 
 build: ## the program, as ./anser
 	CGO_ENABLED=0 go build -trimpath -o anser ./cmd/anser
@@ -12,7 +12,7 @@ test: install ## everything that must hold; installs what it needs (as root, by 
 soak: install ## the same tests for much longer: hours
 	ANSER_SOAK=1 scripts/gotest.sh -timeout 6h ./...
 
-check: ## gofmt, vet, staticcheck
+lint: ## gofmt, vet, staticcheck
 	scripts/check.sh
 
 fmt:
