@@ -18,14 +18,16 @@ lint: ## gofmt, vet, staticcheck
 fmt:
 	gofmt -w $$(git ls-files '*.go')
 
-generate: ## wire/*.pb.go from wire/anser.proto
+generate: ## what is made from the schema and from the comments of settings
 	scripts/generate.sh
+	go test ./wire -run Reference -update
+	go generate ./...
 
 install:
 	@scripts/install.sh
 
 bench: ## time and allocations of the hot functions; see docs/PERFORMANCE.md for the whole
-	go test -run '^$$' -bench . -benchmem ./wire
+	go test -run '^$$' -bench . -benchmem ./...
 
 clean:
 	rm -rf .bin anser
