@@ -104,7 +104,7 @@ func (c *Client) beat(ctx context.Context, l *link) {
 			b.news()
 		case <-timer.C:
 			now := wall()
-			if span := due.Sub(armed); now.Sub(armed) > 2*max(span, time.Second) && now.Sub(due) > time.Second {
+			if slept(armed, due, now) {
 				l.fail(errSlept)
 				return
 			}
@@ -121,6 +121,13 @@ func (c *Client) beat(ctx context.Context, l *link) {
 			return
 		}
 	}
+}
+
+// slept says whether a timer that was set at armed for due rang so late, at now, that the
+// machine must have slept: later than twice the wait. The link is lost then, or must be
+// taken as lost: whatever the box on the way forgot it has forgotten.
+func slept(armed, due, now time.Time) bool {
+	return now.Sub(armed) > 2*max(due.Sub(armed), time.Second)
 }
 
 // due is when the timer is to ring.

@@ -169,7 +169,7 @@ func TestFileStoreTogether(t *testing.T) {
 
 func TestStoreDir(t *testing.T) {
 	seen := map[string]bool{}
-	for _, u := range []string{"alice", "a",  "..", ".", "a@b", "用户7", "a%b", "%"} {
+	for _, u := range []string{"alice", "a", "..", ".", "a@b", "用户7", "a%b", "%"} {
 		for _, d := range []string{"x", "..", "b@c", "b@x"} {
 			p := client.StoreDir("base", u, d)
 			if filepath.Dir(p) != "base" || seen[p] {

@@ -107,9 +107,6 @@ func (c *Client) acknowledged(l *link, a *wire.SendAck) {
 		c.mu.Unlock()
 		return // settled by the message itself, or given up
 	}
-	if ln := c.box.lane(a.Conv); e.skip != "" && ln.skip == e.skip {
-		ln.skip = ""
-	}
 	now := time.Now()
 	var give error
 	switch {

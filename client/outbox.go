@@ -135,6 +135,7 @@ func (o *outbox) fly(e *entry, now time.Time) *wire.Send {
 	ln.flying++
 	f := &wire.Send{Id: e.frame.Id, Conv: e.frame.Conv, Type: e.frame.Type, Flags: e.frame.Flags,
 		Body: e.frame.Body, Options: e.frame.Options, Skip: ln.skip}
+	ln.skip = "" // said once; again if the link breaks before the answer
 	return f
 }
 
@@ -154,6 +155,10 @@ func (o *outbox) ready(now time.Time, credit int) (e *entry, wait time.Duration,
 		e := at.Value.(*entry)
 		ln := o.lanes[e.frame.Conv]
 		switch {
+		case e.flying && e.deaths > 0:
+			// The last link broke over it: alone it shows whether it was to blame, and no
+			// other send is suspected for it.
+			return nil, wait, nil
 		case e.flying || blocked[e.frame.Conv]:
 		case !e.kept:
 			block(e, time.Time{})
@@ -224,6 +229,9 @@ func (o *outbox) unlink(died bool) (poison *entry, lost []*entry) {
 		at = at.Next()
 		suspect := e.flying && first && !e.status
 		first = first && !e.flying
+		if ln := o.lane(e.frame.Conv); e.flying && e.skip != "" {
+			ln.skip = e.skip
+		}
 		o.land(e)
 		switch {
 		case e.status:
@@ -236,13 +244,19 @@ func (o *outbox) unlink(died bool) (poison *entry, lost []*entry) {
 			e.deaths = 0 // another one was the oldest: not in a row
 		}
 	}
+	for _, ln := range o.lanes {
+		ln.held = nil // all is sent again in order anyhow
+	}
+	return poison, lost
+}
+
+// fresh notes that the link is a session of its own, which holds nothing up.
+func (o *outbox) fresh() {
 	for conv, ln := range o.lanes {
-		ln.held = nil // a new session holds nothing
-		if ln.waiting == 0 && ln.skip == "" {
+		if ln.skip = ""; ln.waiting == 0 {
 			delete(o.lanes, conv)
 		}
 	}
-	return poison, lost
 }
 
 // record is an entry as it is kept: its format, when it was made, and its SEND.

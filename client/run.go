@@ -254,6 +254,8 @@ func (c *Client) adopt(l *link) error {
 	if l.resumed {
 		last := c.last.acks.last()
 		l.acks.received, l.acks.taken, l.acks.acked = last, last, last
+	} else {
+		c.box.fresh()
 	}
 	c.last = &session{id: w.Session, acks: &l.acks, at: l.at.key()}
 	if w.Session == "" {
