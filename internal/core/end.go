@@ -61,10 +61,16 @@ func (c *Core) endBox(box *hub.Session, e End) bool {
 	return s != nil && s.end(e)
 }
 
-// endAll ends every session for good: no link can go on with one.
+// endAll ends every session for good: no link can go on with one here, whatever e
+// says of other nodes.
 func (c *Core) endAll(e End) {
-	e.Resumable = false
-	c.hub.Each(func(box *hub.Session) bool { c.endBox(box, e); return true })
+	c.hub.Each(func(box *hub.Session) bool {
+		if prev, _ := box.Drop(); prev != nil {
+			s, _ := asSession(prev)
+			s.end(e)
+		}
+		return true
+	})
 }
 
 // Drain refuses new logins (Busy with CodeDraining) and ends the sessions, spread

@@ -50,13 +50,14 @@ func (s *Session) Send(snd *Send) {
 		return
 	}
 	snd.l = l
+	status := snd.Msg.Flags == im.Status
 	l.order.Lock()
-	err := l.submit(snd)
+	err := l.submit(snd) // without an error, snd may be done, and its door's again
 	l.order.Unlock()
 	switch {
 	case err != nil:
 		l.refuse(snd, err)
-	case snd.Msg.Flags == im.Status:
+	case status:
 		s.c.pass(snd)
 		snd.finish(nil)
 	}
@@ -208,13 +209,16 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 	if snd.to != nil && l.at.kind == im.Direct {
 		return im.Errorf(im.Invalid, "a message to some members only is for groups")
 	}
+	now := l.s.c.Now()
+	if m := snd.Msg; m.Expires != 0 && m.Expires <= now.UnixMilli() {
+		return im.Errorf(im.Invalid, "the message has expired already: expires is a time, in milliseconds since 1970")
+	}
 	if snd.charged {
 		return nil
 	}
 	if snd.Over {
 		return im.Errorf(im.Busy, "too many of your messages are on their way: at most %d, wait for their answers", l.s.c.cfg.Limits.SendCredit).WithRetry(retryContended)
 	}
-	now := l.s.c.Now()
 	if r := l.s.rateOf(); !r.AllowN(now, 1) {
 		wait := l.s.c.rates.wait(r, now)
 		return im.Errorf(im.Limited, "you are sending too fast: at most %v messages a second, %d at once", l.s.c.cfg.Limits.SendRate, l.s.c.rates.burst).WithRetry(wait)

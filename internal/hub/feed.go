@@ -88,10 +88,10 @@ func (s *Session) Fed(w Work, f Food) {
 // give queues the events of f. mu is held.
 func (s *Session) give(w Work, f Food, m *mark) {
 	seq, ver := f.Seq, f.Ver
-	if m.seq != w.Seq && w.Seq != 0 { // others have moved the mark: what was read is not what is lacking now
+	if m.seq != w.Seq || w.Seq == 0 { // others have moved the mark: what was read is not what is lacking now
 		seq = 0
 	}
-	if m.ver != w.Ver && w.Ver != 0 {
+	if m.ver != w.Ver || w.Ver == 0 {
 		ver = 0
 	}
 	for _, ev := range f.Events {

@@ -260,10 +260,10 @@ func (h *Hub) remove(s *Session) {
 // bigQueue is the weight from which on a queue stands in Hub.big.
 const bigQueue = 64 << 10
 
-// relieve makes room when all outboxes together are too large: detached sessions go,
-// the oldest first, then the fullest outbox is left to the feeder.
-func (h *Hub) relieve() {
-	for h.bytes.Load() > h.cfg.Bytes {
+// relieve makes room for size when all outboxes together are too large: detached
+// sessions go, the oldest first, then the fullest outbox is left to the feeder.
+func (h *Hub) relieve(size int) {
+	for h.bytes.Load()+int64(size) > h.cfg.Bytes {
 		if h.dropOldest() {
 			continue
 		}

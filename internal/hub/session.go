@@ -118,7 +118,7 @@ func (s *Session) Open(o Owner) {
 func (s *Session) Offer(addr im.Address, ev *Event, from Owner) {
 	size := ev.Size()
 	if s.hub.bytes.Load()+int64(size) > s.hub.cfg.Bytes {
-		s.hub.relieve()
+		s.hub.relieve(size)
 	}
 	s.mu.Lock()
 	switch {
