@@ -7,7 +7,10 @@ import (
 	"github.com/anser-im/anser/internal/server"
 )
 
-type doctorCmd struct{ configFlags }
+type doctorCmd struct {
+	configFlags
+	Ready bool `help:"Only ask the running server whether it takes messages; for health checks."`
+}
 
 func (*doctorCmd) Help() string {
 	return `Checks the configuration, the data directory and its secrets, free space, addresses, the clock, the limit of open files, how fast the disk syncs, the audit log and, if one runs, the server. Changes nothing. The exit status is 1 if something is wrong.`
@@ -17,6 +20,9 @@ func (c *doctorCmd) Run(ctx context.Context, io *streams) error {
 	cfg, err := c.load()
 	if err != nil {
 		return err
+	}
+	if c.Ready {
+		return server.CheckReady(ctx, cfg)
 	}
 	bad := false
 	for f := range server.Diagnose(ctx, cfg) {

@@ -53,6 +53,18 @@ func Diagnose(ctx context.Context, cfg Config) iter.Seq[Finding] {
 	}
 }
 
+// CheckReady asks the server that runs on the data directory whether it takes messages:
+// for health checks, which cannot wait for all that Diagnose looks at.
+//
+// Errors: a sentence that says why it does not.
+func CheckReady(ctx context.Context, cfg Config) error {
+	d := &doctor{ctx: ctx, raw: cfg, cfg: cfg.Defaults()}
+	if f := d.server()[0]; !d.running || f.Severity == Bad {
+		return failf(ExitFailure, "%s", f.Text)
+	}
+	return nil
+}
+
 type doctor struct {
 	ctx      context.Context
 	raw, cfg Config
