@@ -64,6 +64,8 @@ var house = []room{
 		"the one room that names concrete types and plugs them together"},
 	{"internal/faults", nil,
 		"it holds tests that do harm to the program from outside, and knows nothing of its inside"},
+	{"internal/testkit/servertest", []string{"internal/server", "internal/testkit"},
+		"tests of other rooms run a whole server, and touch it from outside alone"},
 	{"internal/testkit", nil,
 		"helpers of all tests can lean on none of them"},
 
@@ -78,7 +80,7 @@ var house = []room{
 }
 
 // onlyTests are packages that no program is built with.
-var onlyTests = []string{"internal/testkit", "internal/faults", "internal/store/storetest"}
+var onlyTests = []string{"internal/testkit", "internal/testkit/servertest", "internal/faults", "internal/store/storetest"}
 
 // pkg is a package as `go list -json` has it.
 type pkg struct {

@@ -15,17 +15,19 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/anser-im/anser/cmd/anser/bench"
+	"github.com/anser-im/anser/cmd/anser/chat"
 	"github.com/anser-im/anser/internal/server"
 )
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Run the server."`
-	Token   tokenCmd   `cmd:"" help:"Make a token for a user, to sign in with."`
-	User    userCmd    `cmd:"" help:"Built-in accounts, sessions and devices of users."`
-	Doctor  doctorCmd  `cmd:"" help:"Look for what is wrong, and say what to do."`
-	Bench   bench.Cmd  `cmd:"" help:"Measure a server."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve   serveCmd     `cmd:"" help:"Run the server."`
+	Chat    chat.Command `cmd:"" help:"Talk in the terminal."`
+	Token   tokenCmd     `cmd:"" help:"Make a token for a user, to sign in with."`
+	User    userCmd      `cmd:"" help:"Built-in accounts, sessions and devices of users."`
+	Doctor  doctorCmd    `cmd:"" help:"Look for what is wrong, and say what to do."`
+	Bench   bench.Cmd    `cmd:"" help:"Measure a server."`
+	Version versionCmd   `cmd:"" help:"Print the version."`
 }
 
 const description = `An instant-messaging server: a message that it has acknowledged is on disk.
@@ -65,7 +67,7 @@ func run(args []string) int {
 		kong.Writers(io.out, io.err),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
-		kong.Bind(benchEnv(io)),
+		kong.Bind(benchEnv(io), chat.Signer(signForChat)),
 	)
 	if err != nil {
 		panic(err) // the command line itself is wrong: a bug of ours
@@ -132,4 +134,10 @@ var errTold = errors.New("")
 
 func benchEnv(io *streams) *bench.Env {
 	return &bench.Env{Stdout: io.out, Stderr: io.err, Version: server.ReadVersion().String()}
+}
+
+// signForChat lets "anser chat" sign in without a password where it can read the
+// server's secret.
+func signForChat(data, user, device string) (string, error) {
+	return server.SignToken(server.TokenRequest{User: server.UserID(user), Device: server.DeviceID(device), DataDir: data})
 }

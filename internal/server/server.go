@@ -239,6 +239,20 @@ func (s *Server) shutdown(ctx context.Context) error {
 	return nil
 }
 
+// Abort ends everything at once: links break without a word. For tests of what clients
+// make of that; a program uses Shutdown.
+func (s *Server) Abort() error {
+	var err error
+	s.stop.Do(func() {
+		s.draining.Store(true)
+		s.closeDoors()
+		s.core.Close()
+		s.gate.Close()
+		err = s.closer.Close() // address file and all stay, as after kill -9
+	})
+	return err
+}
+
 // fail notes the first failure.
 func (s *Server) fail(err error) {
 	select {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -39,7 +40,7 @@ func SignToken(r TokenRequest) (string, error) {
 	}
 	secret, err := auth.LoadSecret(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", failf(ExitFailure, "there is no secret at %s: start the server once (\"anser serve\"), or name its data directory with --data", path)
+		return "", &StartError{Exit: ExitFailure, err: err, Text: fmt.Sprintf("there is no secret at %s: start the server once (\"anser serve\"), or name its data directory with --data", path)}
 	}
 	if err != nil {
 		return "", err
