@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
 )
 
@@ -301,4 +302,72 @@ func TestStoreCommand(t *testing.T) {
 			t.Errorf("bench is %v", v["bench"])
 		}
 	}
+}
+
+// The command line that others script against: each bench takes all of it.
+func TestCommandLine(t *testing.T) {
+	common := []string{
+		"--addr=tcp://127.0.0.1:1", "--secret-file=s", "--door=tcp", "--users=2", "--messages=3", "--size=64",
+		"--window=4", "--rate=5.5", "--connections=6", "--seconds=7", "--json=f",
+	}
+	for _, name := range []string{"pairs", "fanout", "idle", "offline"} {
+		var c Cmd
+		k, err := kong.New(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := k.Parse(append([]string{name}, common...)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "pairs" && (c.Pairs.Users != 2 || c.Pairs.Rate != 5.5 || c.Pairs.JSON != "f" || c.Pairs.Seconds != 7) {
+			t.Errorf("read as %+v", c.Pairs)
+		}
+	}
+	var c Cmd
+	k, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse([]string{"store", "--preload=1", "--conversations=2", "--messages=3", "--batch=4", "--json=-"}); err != nil {
+		t.Error(err)
+	}
+	if c.Store.Preload != 1 || c.Store.Batch != 4 || c.Store.Size != 128 {
+		t.Errorf("read as %+v", c.Store)
+	}
+	if _, err := k.Parse([]string{"pairs", "--door=carrier-pigeon"}); err == nil {
+		t.Error("a door that is none was taken")
+	}
+}
+
+// The fields that others read.
+func TestJSONFields(t *testing.T) {
+	b, err := json.Marshal(new(Report))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(b, &v); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []string{
+		"sent", "accepted", "delivered", "lost", "duplicated", "out_of_order", "errors", "seconds", "store_seconds",
+		"accepted_per_s", "delivered_per_s", "server_cpu_us_per_message", "server_cpu_us_per_login", "ack_ms", "delivery_ms",
+		"server_rss_bytes", "rss_bytes_per_connection", "rss_whole_bytes_per_connection", "idle_cpu_percent",
+	} {
+		if _, ok := v[k]; !ok {
+			t.Errorf("there is no %s", k)
+		}
+	}
+}
+
+func TestProgress(t *testing.T) {
+	for _, tty := range []bool{false, true} {
+		var out bytes.Buffer
+		p := &progress{w: &out, tty: tty}
+		p.phase("delivering", 10, func() int64 { return 7 })()
+		if !bytes.Contains(out.Bytes(), []byte("delivering")) {
+			t.Errorf("on a terminal %v: %q", tty, &out)
+		}
+	}
+	newProgress(io.Discard, true).phase("nothing", 0, nil)()
 }

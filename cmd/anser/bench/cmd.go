@@ -88,7 +88,6 @@ type Pairs struct {
 	Rate        float64 `help:"Sends a second, of all users together, by the clock. Default: flat out." placeholder:"R"`
 	Connections int     `help:"Further connections, that only beat." placeholder:"N"`
 	Seconds     float64 `help:"Stop sending after so long, whatever --messages says." placeholder:"S"`
-	Spread      int     `help:"With --data of \"bench store\": choose the pairs evenly among that many conversations of its." placeholder:"N"`
 }
 
 // Fanout is "anser bench fanout".
@@ -110,6 +109,12 @@ type Idle struct {
 	Output
 	Connections int     `help:"Connections, each of a user of its own. Default ${default}." default:"10000" aliases:"users" placeholder:"N"`
 	Seconds     float64 `help:"How long they are watched, after they have settled. Default ${default}." default:"60" placeholder:"S"`
+
+	// All benches take the same flags, so that a script can give them to each.
+	Messages int     `hidden:"" help:"Not used: idle connections send nothing."`
+	Size     int     `hidden:"" help:"Not used: idle connections send nothing."`
+	Window   int     `hidden:"" help:"Not used: idle connections send nothing."`
+	Rate     float64 `hidden:"" help:"Not used: idle connections send nothing."`
 }
 
 // Offline is "anser bench offline".
@@ -122,4 +127,5 @@ type Offline struct {
 	Window      int     `help:"Messages of one user that may be unacknowledged. Default ${default}." default:"32" placeholder:"K"`
 	Rate        float64 `help:"Sends a second, of all users together. Default: flat out." placeholder:"R"`
 	Connections int     `help:"Further connections, that only beat." placeholder:"N"`
+	Seconds     float64 `help:"Stop storing after so long, whatever --messages says." placeholder:"S"`
 }

@@ -44,8 +44,7 @@ func (s *stage) idle(ctx context.Context, d *Idle) error {
 	}
 	settle := s.waits.idle
 	watch := time.Duration(d.Seconds * float64(time.Second))
-	begin := time.Now()
-	over := s.show.phase("watching, seconds", int64((watch + settle).Seconds()), func() int64 { return int64(time.Since(begin).Seconds()) })
+	over := s.show.watching(settle + watch)
 	pause(ctx, settle)
 	cpu2, _ := cpuOf(pid)
 	from := time.Now()

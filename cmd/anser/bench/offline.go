@@ -15,7 +15,7 @@ func (o *Offline) Run(ctx context.Context, env *Env) error {
 	if o.Users < 1 || o.Users >= maxSenders {
 		return errors.New("--users is from 1: those who write")
 	}
-	if err := checkLoad(o.Messages, o.Window, o.Rate, 0); err != nil {
+	if err := checkLoad(o.Messages, o.Window, o.Rate, o.Seconds); err != nil {
 		return err
 	}
 	s, err := env.newStage(ctx, "offline", &o.Target, o.Output, o.Size)
@@ -46,7 +46,7 @@ func (s *stage) offline(ctx context.Context, o *Offline) error {
 		})
 	}
 	s.keeper = r.keep()
-	s.drive(ctx, senders, o.Rate, 0, 0)
+	s.drive(ctx, senders, o.Rate, o.Seconds, 0)
 	rep.StoreSeconds = ptr(rep.Seconds)
 	rep.AcceptedPerS, rep.DeliveredPerS, rep.DeliveryMs = rep.rate(rep.Accepted), nil, nil
 

@@ -20,6 +20,12 @@ type progress struct {
 	tty bool
 }
 
+// watching shows how much of d has passed, as a phase.
+func (p *progress) watching(d time.Duration) (done func()) {
+	begin := time.Now()
+	return p.show("watching, seconds", int64(d.Seconds()), false, func() int64 { return int64(time.Since(begin).Seconds()) })
+}
+
 const (
 	barTick  = 200 * time.Millisecond
 	lineTick = 5 * time.Second
@@ -37,6 +43,11 @@ func newProgress(w io.Writer, quiet bool) *progress {
 // = unknown; at is asked for how much is done, from another goroutine. The caller
 // calls the function that is answered when the phase is over.
 func (p *progress) phase(what string, total int64, at func() int64) (done func()) {
+	return p.show(what, total, true, at)
+}
+
+// show is phase; rate says whether how much a second means anything.
+func (p *progress) show(what string, total int64, rate bool, at func() int64) (done func()) {
 	if p.w == nil {
 		return func() {}
 	}
@@ -46,9 +57,9 @@ func (p *progress) phase(what string, total int64, at func() int64) (done func()
 	go func() {
 		defer wg.Done()
 		if p.tty {
-			p.bar(ctx, what, total, at)
+			p.bar(ctx, what, total, rate, at)
 		} else {
-			p.lines(ctx, what, total, at)
+			p.lines(ctx, what, total, rate, at)
 		}
 	}()
 	return func() {
@@ -57,11 +68,11 @@ func (p *progress) phase(what string, total int64, at func() int64) (done func()
 	}
 }
 
-func (p *progress) bar(ctx context.Context, what string, total int64, at func() int64) {
-	m := mpb.New(mpb.WithOutput(p.w), mpb.WithWidth(48), mpb.WithRefreshRate(barTick))
+func (p *progress) bar(ctx context.Context, what string, total int64, rate bool, at func() int64) {
+	m := mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh(), mpb.WithWidth(48), mpb.WithRefreshRate(barTick))
 	begin := time.Now()
-	rate := decor.Any(func(s decor.Statistics) string {
-		if t := time.Since(begin).Seconds(); t > 0.5 {
+	speed := decor.Any(func(s decor.Statistics) string {
+		if t := time.Since(begin).Seconds(); rate && t > 0.5 {
 			return fmt.Sprintf(" %s/s", group(uint64(float64(s.Current)/t)))
 		}
 		return ""
@@ -74,7 +85,7 @@ func (p *progress) bar(ctx context.Context, what string, total int64, at func() 
 	})
 	b := m.AddBar(max(total, 0),
 		mpb.PrependDecorators(decor.Name(what, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(count, rate))
+		mpb.AppendDecorators(count, speed))
 	t := time.NewTicker(barTick)
 	defer t.Stop()
 	for {
@@ -93,7 +104,7 @@ func (p *progress) bar(ctx context.Context, what string, total int64, at func() 
 	}
 }
 
-func (p *progress) lines(ctx context.Context, what string, total int64, at func() int64) {
+func (p *progress) lines(ctx context.Context, what string, total int64, rate bool, at func() int64) {
 	t := time.NewTicker(lineTick)
 	defer t.Stop()
 	begin, last, lastAt := time.Now(), int64(0), time.Now()
@@ -107,11 +118,14 @@ func (p *progress) lines(ctx context.Context, what string, total int64, at func(
 			return
 		}
 		n, now := at(), time.Now()
-		of := ""
+		line := what + ": " + group(uint64(max(n, 0)))
 		if total > 0 {
-			of = " of " + group(uint64(total))
+			line += " of " + group(uint64(total))
 		}
-		fmt.Fprintf(p.w, "%s: %s%s, %s/s\n", what, group(uint64(n)), of, group(uint64(max(float64(n-last)/now.Sub(lastAt).Seconds(), 0))))
+		if rate {
+			line += ", " + group(uint64(max(float64(n-last)/now.Sub(lastAt).Seconds(), 0))) + "/s"
+		}
+		fmt.Fprintln(p.w, line)
 		last, lastAt = n, now
 	}
 }
