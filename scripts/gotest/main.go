@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -110,6 +111,9 @@ func (s *summary) add(e event) {
 	case "fail":
 		s.w.Write(s.kept[key])
 		delete(s.kept, key)
+		if e.Test == "" {
+			s.unfinished(e.Package)
+		}
 		s.failed++
 		s.fails = append(s.fails, name(e))
 	case "skip":
@@ -124,6 +128,18 @@ func (s *summary) add(e event) {
 			s.passed++
 		}
 		delete(s.kept, key)
+	}
+}
+
+// unfinished prints what tests have said that did not come to an end: one of them is
+// where the package panicked or ran out of time.
+func (s *summary) unfinished(pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(s.kept)) {
+		if test, ok := strings.CutPrefix(key, pkg+"\x00"); ok {
+			fmt.Fprintf(s.w, "did not end: %s.%s\n", pkg, test)
+			s.w.Write(s.kept[key])
+			delete(s.kept, key)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ func TestSummary(t *testing.T) {
 		{"skip", []string{pass, `{"Action":"output","Package":"p","Test":"TestB","Output":"no docker\n"}`, `{"Action":"skip","Package":"p","Test":"TestB"}`}, false, []string{"no docker", "skipped: p.TestB", "1 skipped"}, ""},
 		{"fail", []string{pass, `{"Action":"output","Package":"p","Test":"TestB","Output":"why\n"}`, `{"Action":"fail","Package":"p","Test":"TestB"}`}, false, []string{"why\n", "failed: p.TestB", "1 failed"}, ""},
 		{"no build", []string{pass, `{"Action":"build-output","ImportPath":"q","Output":"x.go:1: wrong\n"}`, `{"Action":"fail","Package":"q","FailedBuild":"q"}`}, false, []string{"x.go:1: wrong\n", "failed: q"}, ""},
+		{"panic", []string{pass, `{"Action":"output","Package":"p","Test":"TestB","Output":"panic: why\n"}`, `{"Action":"fail","Package":"p"}`}, false, []string{"did not end: p.TestB\npanic: why\n"}, ""},
 		{"no test files", []string{pass, `{"Action":"skip","Package":"q"}`}, true, nil, "skipped: q"},
 		{"nothing ran", []string{`{"Action":"skip","Package":"q"}`}, false, []string{"No test ran"}, ""},
 		{"not JSON", []string{"go: cannot", pass}, true, []string{"go: cannot"}, ""},
