@@ -13,6 +13,7 @@ nc:netcat-openbsd
 node:nodejs
 npm:npm
 openssl:openssl
+python3:python3
 strace:strace
 tmux:tmux
 "
