@@ -35,8 +35,12 @@ func newProgress(w io.Writer, quiet bool) *progress {
 	if quiet || w == nil {
 		return &progress{}
 	}
-	f, ok := w.(*os.File)
-	return &progress{w: w, tty: ok && term.IsTerminal(int(f.Fd()))}
+	p := &progress{w: w}
+	if f, ok := w.(*os.File); ok {
+		wide, _, err := term.GetSize(int(f.Fd()))
+		p.tty = err == nil && wide > 0 // some terminals do not know
+	}
+	return p
 }
 
 // phase shows what as long as the bench is at it. total is how much there is to do, 0
