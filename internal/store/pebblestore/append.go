@@ -104,7 +104,7 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 		w.readOwn(c, m.Sender, reader)
 	}
 	if m.ID != "" {
-		w.keepID(it, c.id, m.Sender, m.ID, kept{kind: sent, hash: o.Hash, seq: m.Seq, time: m.Time, n: m.N})
+		w.keepID(it, c, c.id, m.Sender, m.ID, kept{kind: sent, hash: o.Hash, seq: m.Seq, time: m.Time, n: m.N})
 	}
 	o.At, o.Seq, o.Time, o.N = c.id, m.Seq, m.Time, m.N
 	return nil
@@ -151,9 +151,6 @@ func (w *writer) send(c *conv, m *im.Message) {
 	m.Seq, m.N, m.NA, m.Time, m.Ver = h.Seq, h.N, h.NA, h.Time, 0
 	t.fresh = append(t.fresh, st)
 	app := c.app.app
-	w.k = keyMessage(w.k[:0], app, c.id, m.Seq)
-	w.v = appendMessage(w.v[:0], st)
-	w.set()
 	if m.Mentions != nil {
 		w.mention(c, m.Seq, m.Mentions.Users, true)
 	}

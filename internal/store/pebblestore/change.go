@@ -60,7 +60,7 @@ func (w *writer) change(it *item, o *store.ChangeOp) error {
 	w.setMessage(c, now)
 	w.log(c, &im.Change{Ver: h.Ver, Seq: m.Seq, Kind: o.Kind, By: o.By, Device: o.Device, ID: o.ID, Time: w.millis()})
 	if o.ID != "" {
-		w.keepID(it, c.id, o.By, o.ID, kept{kind: changed, hash: o.Hash, seq: im.Seq(h.Ver), time: w.millis()})
+		w.keepID(it, c, c.id, o.By, o.ID, kept{kind: changed, hash: o.Hash, seq: im.Seq(h.Ver), time: w.millis()})
 	}
 	o.Ver, o.Time, o.Msg = h.Ver, w.millis(), now.Message
 	return nil

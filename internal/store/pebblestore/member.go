@@ -88,7 +88,7 @@ func (w *writer) membership(it *item, o *store.MemberOp) error {
 	w.v = appendMembership(w.v[:0], o.By, w.millis(), o.Seq, o.Set)
 	w.set()
 	if o.Conv == 0 && o.ID != "" {
-		w.keepID(it, 0, o.By, o.ID, kept{kind: made, hash: o.Hash, seq: o.Seq, time: o.Time, conv: c.id})
+		w.keepID(it, c, 0, o.By, o.ID, kept{kind: made, hash: o.Hash, seq: o.Seq, time: o.Time, conv: c.id})
 	}
 	o.At, o.Group, o.MVer = c.id, h.Group, h.MVer
 	return nil

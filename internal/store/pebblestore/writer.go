@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -37,9 +39,10 @@ type writer struct {
 	// of the batch under way
 	n       uint64
 	b       *batch
-	peb     *pebble.Batch // nil = nothing to be written yet
+	peb     *pebble.Batch // rows but those of sends; nil = none yet
 	now     time.Time
 	touched []touch
+	order   []int32   // of touched, by conversation
 	k, v    []byte    // memory for a key and a row
 	lazy    []item    // what waits for a commit
 	due     time.Time // when it is written at the latest
@@ -57,7 +60,8 @@ type touch struct {
 	did     byte // bits of its entry in the `t` row
 	row     bool // its head row is written
 	base    im.Seq
-	fresh   []stored  // messages base+1...: not yet applied
+	fresh   []stored  // messages base+1...: written at the end
+	ids     []int32   // client ids in writer.ids: written at the end
 	members []*member // whose cursor their send moved
 }
 
@@ -235,8 +239,7 @@ func (w *writer) finish(must bool) {
 	b := w.b
 	if w.peb != nil || len(w.touched) > 0 || must {
 		w.seal()
-		b.rows, b.bytes = uint64(w.peb.Count()), uint64(w.peb.Len())
-		b.peb, w.peb = w.peb, nil
+		b.rows, b.bytes = uint64(b.peb.Count()), uint64(b.peb.Len())
 		if err := w.db.write(b.peb); err != nil {
 			w.db.fail(err)
 		}
@@ -247,18 +250,19 @@ func (w *writer) finish(must bool) {
 	w.db.finish <- b
 }
 
-// seal completes the commit under way with what every commit has: delivered numbers
-// that moved, a piece of the checkpoint, heads, and the `t` row.
+// seal makes the commit under way of what was decided and what every commit has:
+// delivered numbers that moved, a piece of the checkpoint, heads, and the `t` row.
 func (w *writer) seal() {
-	w.batch()
 	w.deliveries()
 	w.points.step(w)
 	millis := w.millis()
 	w.v = appendCommit(w.v[:0], millis, w.next)
+	w.order = w.order[:0]
 	var members []memberCursor
 	for i := range w.touched {
 		t := &w.touched[i]
 		c := t.c
+		w.order = append(w.order, int32(i))
 		members = members[:0]
 		for _, m := range t.members {
 			members = append(members, memberCursor{m.user, cursor{m.row.Read, m.row.ReadN, m.row.ReadNA}})
@@ -281,28 +285,67 @@ func (w *writer) seal() {
 		}
 	}
 	w.k = keyCommit(w.k[:0], w.at())
-	w.peb.Set(w.k, w.v, nil)
-	for i := range w.touched {
+	w.set()
+	w.writeSends()
+	for _, i := range w.order {
 		t := &w.touched[i]
 		if t.row {
 			w.k = keyConv(w.k[:0], t.c.app.app, tagHead, t.c.id)
 			w.v = appendHead(w.v[:0], t.c.now)
-			w.peb.Set(w.k, w.v, nil)
+			w.set()
 		}
 		clear(t.fresh)
 		clear(t.members)
-		t.fresh, t.members = t.fresh[:0], t.members[:0]
+		t.fresh, t.ids, t.members = t.fresh[:0], t.ids[:0], t.members[:0]
 	}
 	w.touched = w.touched[:0]
 	if w.newMeta {
 		w.newMeta = false
 		w.k, w.v = keyMeta(w.k[:0]), appendMeta(w.v[:0], &w.meta)
-		w.peb.Set(w.k, w.v, nil)
+		w.set()
 		if w.meta.bucket >= 2 { // the third and all before it
-			w.peb.DeleteRange(keyBucket(nil, 0), keyBucket(nil, w.meta.bucket-1), nil)
+			w.batch().DeleteRange(keyBucket(nil, 0), keyBucket(nil, w.meta.bucket-1), nil)
 		}
 	}
+	if w.b.peb == nil {
+		w.b.peb = w.peb
+	} else {
+		w.b.peb.Apply(w.peb, nil) // after the sends, since an edit may be of one of them
+		w.peb.Close()
+	}
+	w.peb = nil
 	w.forget()
+}
+
+// writeSends writes the rows of messages and of client ids, each by conversation: the
+// memtable takes them for less than one message and one id in turn (2.0 against 2.6 us
+// of CPU a send with 32 of each user under way, 4.6 against 5.3 with one).
+func (w *writer) writeSends() {
+	slices.SortFunc(w.order, func(a, b int32) int { return cmp.Compare(w.touched[a].c.id, w.touched[b].c.id) })
+	for _, i := range w.order {
+		t := &w.touched[i]
+		for _, m := range t.fresh {
+			w.k = keyMessage(w.k[:0], t.c.app.app, t.c.id, m.Seq)
+			w.v = appendMessage(w.v[:0], m)
+			w.sends().Set(w.k, w.v, nil)
+		}
+	}
+	for _, i := range w.order {
+		for _, j := range w.touched[i].ids {
+			e := &w.ids.half[0].entries[j]
+			w.k = keyID(w.k[:0], w.meta.bucket, e.app, e.conv, e.sender, e.id)
+			w.v = appendKept(w.v[:0], &e.kept)
+			w.sends().Set(w.k, w.v, nil)
+		}
+	}
+}
+
+// sends is where their rows go.
+func (w *writer) sends() *pebble.Batch {
+	if w.b.peb == nil {
+		w.b.peb = w.db.peb.NewBatch()
+	}
+	return w.b.peb
 }
 
 // deliveries takes along the delivered numbers that moved.
@@ -620,11 +663,11 @@ func (w *writer) findID(it *item, c im.ConvID, sender im.UserID, id im.ClientID)
 	return it.s.findID(w.db.peb, &f, c, sender, id)
 }
 
-// keepID notes what became of a client id that findID was asked for.
-func (w *writer) keepID(it *item, c im.ConvID, sender im.UserID, id im.ClientID, k kept) {
-	w.k = keyID(w.k[:0], w.meta.bucket, it.s.app, c, sender, id)
-	w.v = appendKept(w.v[:0], &k)
-	w.set()
+// keepID notes what became of a client id that findID was asked for. c was touched.
+func (w *writer) keepID(it *item, c *conv, conv im.ConvID, sender im.UserID, id im.ClientID, k kept) {
 	w.db.filter.add(w.meta.bucket, it.fp)
-	w.ids.half[0].put(idEntry{it.fp, it.s.app, c, sender, id, k})
+	ids := &w.ids.half[0]
+	t := w.touch(c)
+	t.ids = append(t.ids, int32(len(ids.entries)))
+	ids.put(idEntry{it.fp, it.s.app, conv, sender, id, k})
 }
