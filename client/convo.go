@@ -94,57 +94,63 @@ func (c *convo) settle(seq uint64, out give) {
 
 // page takes a covered range: the messages in it, and every other number settled.
 func (c *convo) page(from, to uint64, messages []*Message, out give) {
-	if from == 0 || from > to || to > maxNumber {
-		return
-	}
-	for _, m := range messages {
-		if m.Seq < from || m.Seq > to {
-			continue
-		}
-		if m.Seq > c.done && !c.hold(m) {
-			to = m.Seq - 1 // no room from here on
-			break
-		}
-	}
-	if from > to {
+	if from == 0 || from > to || to > maxNumber || c.met && to <= c.done {
 		return
 	}
 	c.head = max(c.head, to)
-	if to > c.done {
-		c.covered = c.covered.add(max(from, c.done+1), to)
+	if !c.met || from > c.done+1 { // ahead of its turn
+		for _, m := range messages {
+			if m.Seq >= from && m.Seq <= to && !c.hold(m) {
+				to = m.Seq - 1 // no room from here on
+				break
+			}
+		}
+		c.covered = c.covered.add(from, to)
+		return
 	}
+	ready := c.takeHeld(to)
+	for _, m := range messages {
+		switch h := ready[m.Seq]; {
+		case m.Seq <= c.done || m.Seq > to:
+		case h == nil && c.covered.has(m.Seq): // settled
+		case h == nil || h.Ver < m.Ver:
+			ready[m.Seq] = m
+		}
+	}
+	c.giveUpTo(to, ready, out)
 	c.advance(out)
+}
+
+// takeHeld takes out what is held up to to.
+func (c *convo) takeHeld(to uint64) map[uint64]*Message {
+	out := make(map[uint64]*Message)
+	for n, m := range c.held {
+		if n <= to {
+			out[n] = m
+			delete(c.held, n)
+		}
+	}
+	return out
+}
+
+// giveUpTo gives out what is ready above done, ascending; every number up to to is done
+// then.
+func (c *convo) giveUpTo(to uint64, ready map[uint64]*Message, out give) {
+	for _, n := range slices.Sorted(maps.Keys(ready)) {
+		if n > c.done {
+			c.done = n
+			out(ready[n])
+		}
+	}
+	c.done = max(c.done, to)
 }
 
 // advance gives out what has become next.
 func (c *convo) advance(out give) {
-	if !c.met {
-		return
-	}
-	for len(c.covered) > 0 && c.covered[0].from <= c.done+1 {
+	for c.met && len(c.covered) > 0 && c.covered[0].from <= c.done+1 {
 		s := c.covered[0]
 		c.covered = c.covered[1:]
-		if s.to <= c.done {
-			continue
-		}
-		if len(c.held) > 0 {
-			var ready []uint64
-			for n := range c.held {
-				if n <= s.to {
-					ready = append(ready, n)
-				}
-			}
-			slices.Sort(ready)
-			for _, n := range ready {
-				m := c.held[n]
-				delete(c.held, n)
-				if n > c.done {
-					c.done = n
-					out(m)
-				}
-			}
-		}
-		c.done = max(c.done, s.to)
+		c.giveUpTo(s.to, c.takeHeld(s.to), out)
 	}
 	if len(c.covered) == 0 {
 		c.covered = nil
