@@ -188,6 +188,12 @@ func (c *Client) apply(it *item, b *batch) {
 	case it.meet != nil:
 		c.meet(it.meet, b)
 	case it.gone != "":
+		if cv := c.convs[it.gone]; cv != nil && !cv.met { // heard of, and never in it
+			delete(c.convs, it.gone)
+			b.drop(it.gone)
+			c.todo.drop(it.gone)
+			return
+		}
 		c.forget(it.gone, b)
 	case it.page != nil:
 		c.applyPage(it.l, it.page, b)
