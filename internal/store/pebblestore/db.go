@@ -130,17 +130,6 @@ func (db *DB) Apps() []string {
 // Position is that of the newest durable commit.
 func (db *DB) Position() im.Position { return im.Position(db.position.Load()) }
 
-// Metrics are Pebble's own, for whoever wants to know more than Stats says; nil if
-// the database is closed.
-func (db *DB) Metrics() *pebble.Metrics {
-	v := db.acquire()
-	if v == nil {
-		return nil
-	}
-	defer v.release()
-	return db.peb.Metrics()
-}
-
 // conv is a conversation of s, nil if there is none.
 func (s *Store) conv(id im.ConvID) *conv {
 	c := s.db.convs.get(id)

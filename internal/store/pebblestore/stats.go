@@ -46,9 +46,8 @@ func (db *DB) Stats() store.Stats {
 	out.Queued, out.QueuedBytes = db.queue.waiting, db.queue.bytes
 	db.queue.mu.Unlock()
 	out.Heads = int(db.convs.count.Load())
-	if v := db.acquire(); v != nil { // keeps the database open meanwhile
-		out.DiskBytes = int64(db.peb.Metrics().DiskSpaceUsage())
-		v.release()
+	if d, ok := db.Disk(); ok {
+		out.DiskBytes = int64(d.Size)
 	}
 	return out
 }
