@@ -25,7 +25,9 @@ type lane struct {
 	conv    im.ConvID   // guarded by mu: the conversation that a send made or found; 0 = none yet
 	round   uint32      // guarded by mu: of the sends that are submitted next
 	flying  int         // guarded by mu: sends that the store has
-	stopped im.ClientID // guarded by mu: the refused send that later ones wait for; "" = none
+	made    uint64      // guarded by mu: sends so far
+	stopped im.ClientID // guarded by mu: the first refused send, which later ones wait for; "" = none
+	stopAt  uint64      // guarded by mu: its place among those made
 	redo    bool        // guarded by mu: something was turned back; nothing is submitted until all of it is
 	queued  bool        // guarded by mu: it stands in Core.redo
 	back    []*Send     // guarded by mu: turned back, in order
@@ -191,6 +193,17 @@ func (l *lane) ready() bool {
 	l.queued = true
 	return true
 }
+
+// stop lets later sends wait for snd, where the session's client repeats what was
+// refused. mu is held.
+func (l *lane) stop(snd *Send) {
+	if l.s.login.Ordered && (l.stopped == "" || snd.place < l.stopAt) {
+		l.stopped, l.stopAt = snd.Msg.ID, snd.place
+	}
+}
+
+// waits says whether snd comes after the one that was refused. mu is held.
+func (l *lane) waits(snd *Send) bool { return l.stopped != "" && snd.place > l.stopAt }
 
 // lift lets sends pass again if they wait for id.
 func (l *lane) lift(id im.ClientID) {

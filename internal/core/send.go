@@ -21,7 +21,8 @@ type sending struct {
 	to      []im.UserID // the client's To list
 	op      store.AppendOp
 	hash    uint64
-	charged bool // counted against the user's rate
+	place   uint64 // among the lane's sends, from 1; 0 = it has not got there
+	charged bool   // counted against the user's rate
 	rounds  int
 }
 
@@ -167,7 +168,11 @@ func (l *lane) submit(snd *Send) *im.Error {
 func (l *lane) enter(snd *Send) (held bool, err *im.Error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.stopped != "" {
+	if snd.place == 0 {
+		l.made++
+		snd.place = l.made
+	}
+	if l.waits(snd) {
 		if snd.Msg.ID != l.stopped && snd.Skip != l.stopped {
 			return false, errWaits()
 		}
@@ -225,14 +230,6 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 	}
 	snd.charged = true
 	return nil
-}
-
-// stop lets later sends wait for snd, where the session's client repeats what was
-// refused. mu is held.
-func (l *lane) stop(snd *Send) {
-	if l.s.login.Ordered && l.stopped == "" {
-		l.stopped = snd.Msg.ID
-	}
 }
 
 func errWaits() *im.Error {
@@ -301,7 +298,7 @@ func (l *lane) failed(snd *Send, err error) {
 			l.round = max(l.round, snd.op.Round+1)
 			l.stop(snd)
 		}
-	case l.stopped != "": // what came before it has been refused
+	case l.waits(snd): // one before it has been refused
 		e = errWaits()
 	case snd.rounds >= maxRounds:
 		e = errContended()
