@@ -67,7 +67,7 @@ var house = []room{
 		"the one room that names concrete types and plugs them together"},
 	{"internal/faults", nil,
 		"it holds tests that do harm to the program from outside, and knows nothing of its inside"},
-	{"internal/testkit/servertest", []string{"internal/server", "internal/testkit"},
+	{"internal/testkit/servertest", []string{"internal/server", "internal/store", "internal/testkit"},
 		"tests of other rooms run a whole server, and touch it from outside alone"},
 	{"internal/testkit", nil,
 		"helpers of all tests can lean on none of them"},

@@ -148,10 +148,13 @@ func SocketAddr(r *http.Request) netip.Addr {
 // SameOrigin says whether a request comes from no browser's page, or from a page of
 // the host that it is sent to. The scheme is not compared: a proxy may have ended TLS.
 func SameOrigin(r *http.Request) bool {
-	o := r.Header.Get("Origin")
-	if o == "" {
+	origins := r.Header.Values("Origin")
+	if len(origins) == 0 {
 		return true
 	}
-	u, err := url.Parse(o)
+	if len(origins) > 1 {
+		return false
+	}
+	u, err := url.Parse(origins[0])
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 }

@@ -216,7 +216,12 @@ func TestLoginRefuses(t *testing.T) {
 			t.Errorf("%s: headers %v", name, w.Header())
 		}
 	}
-	for _, token := range []string{"", "x", strings.Repeat("A", 64), strings.Repeat("A", 5000)} {
+	for _, path := range []string{"/v1/refresh", "/v1/logout"} {
+		if w := d.do("POST", path, `{}`); w.Code != 400 {
+			t.Errorf("%s without a token: %d %s", path, w.Code, w.Body)
+		}
+	}
+	for _, token := range []string{"x", strings.Repeat("A", 64), strings.Repeat("A", 5000)} {
 		if w := d.do("POST", "/v1/refresh", js(map[string]string{"refresh_token": token})); w.Code != 401 {
 			t.Errorf("refresh with %.10q: %d %s", token, w.Code, w.Body)
 		}

@@ -121,6 +121,11 @@ func refreshToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	var q struct {
 		RefreshToken string `json:"refresh_token"`
 	}
-	err := ReadBody(w, r, &q)
-	return q.RefreshToken, err
+	if err := ReadBody(w, r, &q); err != nil {
+		return "", err
+	}
+	if q.RefreshToken == "" {
+		return "", im.Errorf(im.Invalid, "the field refresh_token is missing or empty")
+	}
+	return q.RefreshToken, nil
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/anser-im/anser/internal/server"
+	"github.com/anser-im/anser/internal/store"
 	"github.com/anser-im/anser/internal/testkit"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	Dir   string           // data directory; "" = a fresh one, removed at the end of the test
 	Clock func() time.Time // nil = time.Now
 	Fatal func(error)      // the store failed for good; nil = the test fails
+
+	// OpenStore brings a store of the test's own, as in server.Options; nil = Pebble.
+	OpenStore func(dir string) (store.Store, io.Closer, error)
 }
 
 // Server is a server and where it is. It ends with the test. Its methods are called by
@@ -82,7 +86,7 @@ func (s *Server) run() {
 	}
 	srv, err := server.Start(s.cfg, server.Options{
 		Log:   slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Clock: s.o.Clock, Fatal: fatal,
+		Clock: s.o.Clock, Fatal: fatal, OpenStore: s.o.OpenStore,
 	})
 	if err != nil {
 		s.t.Fatalf("the server does not start: %v", err)
