@@ -14,6 +14,7 @@ import (
 // id may hold, but for the last of a key, which ends with it.
 const (
 	tagMeta   = '0' // app 0: meta
+	tagFiles  = '1' // app 0: by what the store knows its files
 	tagApp    = 'n' // app 0: name -> number of the app
 	tagCommit = 't' // app 0: position -> what the commit touched
 	tagID     = 'd' // app 0: bucket app conv sender clientid -> what became of it
@@ -92,6 +93,8 @@ func after(prefix []byte) []byte {
 	}
 	return nil
 }
+
+func keyIdentity(b []byte) []byte { return appendTag(b, 0, tagFiles) }
 
 func keyMeta(b []byte) []byte { return appendTag(b, 0, tagMeta) }
 

@@ -128,7 +128,9 @@ func (db *DB) open() error {
 	}
 	w := &writer{db: db, recent: recent{rows: map[string][]byte{}}}
 	w.ids.half = [2]idTable{newIDTable(), newIDTable()}
-	err = db.load(w, there)
+	if err = db.load(w, there); err == nil {
+		err = db.checkIdentity(w, there)
+	}
 	if err != nil {
 		db.peb.Close()
 		return err
