@@ -15,6 +15,7 @@ func (s *Session) Ack(push uint64, pulled []Pulled) {
 	if s.over.Load() {
 		return
 	}
+	s.c.tallies.acks.Add(1)
 	var some [8]hub.Settled
 	list := s.box.Ack(s.owner(), push, some[:0])
 	for _, p := range pulled {
