@@ -27,6 +27,10 @@ type Owner interface {
 	// Silent says that no byte came for the time given to Link.Expect. It must not
 	// block.
 	Silent()
+
+	// Cut says, once, that the socket has been closed: Link.Cause knows more. It must
+	// not block.
+	Cut()
 }
 
 // Link is one connection of a client: what Listener.Accept gives, at the bottom of
@@ -54,12 +58,14 @@ type Link struct {
 	queued  atomic.Bool // Queue was called
 
 	mu      sync.Mutex
-	out     []byte // guarded by mu: to be written to the socket at the next turn
-	state   state  // guarded by mu
-	again   bool   // guarded by mu: woken during its turn
-	closing bool   // guarded by mu: nothing more is taken; out is still written
-	dead    bool   // guarded by mu: the socket is closed
-	cause   error  // guarded by mu: why it died; nil = closed by its door or its peer
+	out     []byte        // guarded by mu: to be written to the socket at the next turn
+	state   state         // guarded by mu
+	again   bool          // guarded by mu: woken during its turn
+	closing bool          // guarded by mu: nothing more is taken; out is still written
+	dead    bool          // guarded by mu: the socket is closed
+	done    bool          // guarded by mu: closing, and all is written
+	cause   error         // guarded by mu: why it died; nil = closed by its door or its peer
+	written chan struct{} // guarded by mu: closed when done or dead; nil: nobody waits
 }
 
 type state uint8
@@ -247,29 +253,44 @@ func (l *Link) Close() error {
 	return nil
 }
 
-// Abort closes the socket at once. The first cause that is not nil stays.
+// Abort closes the socket at once. The first cause that is not nil stays. It does not
+// wait, and may be called by anyone.
 func (l *Link) Abort(cause error) {
-	l.mu.Lock()
-	if l.cause == nil && !l.dead {
-		l.cause = cause
+	if !l.die(cause) {
+		return
 	}
-	dead := l.dead
+	if !l.queued.Load() {
+		l.raw.Close()
+		return
+	}
+	l.owner.Cut()
+	// Closing waits for whoever is reading from the socket to come back from what it
+	// read, which may be waiting for the caller.
+	l.g.blocked.Go(func() { l.raw.Close() })
+}
+
+// die marks the link as closed; false: it was before.
+func (l *Link) die(cause error) bool {
+	l.mu.Lock()
+	if l.dead {
+		l.mu.Unlock()
+		return false
+	}
+	l.cause = cause
 	l.dead, l.closing = true, true
+	l.tellWritten()
 	if l.state == idle {
 		Release(l.out)
 		l.out = nil
 	}
 	l.mu.Unlock()
-	if dead {
-		return
-	}
-	l.raw.Close()
 	l.g.wheel.forget(l)
 	l.SignedIn()
 	l.g.links.Add(-1)
 	if cause == ErrStalled {
 		l.g.stalled.Add(1)
 	}
+	return true
 }
 
 // Cause is why gate ended the link: ErrStalled, ErrOverflow, or what the socket said;
@@ -287,6 +308,18 @@ func (l *Link) finished() {
 	if cw, ok := l.raw.(interface{ CloseWrite() error }); !ok || cw.CloseWrite() != nil {
 		l.raw.Close()
 	}
+	l.mu.Lock()
+	l.done = true
+	l.tellWritten()
+	l.mu.Unlock()
+}
+
+// tellWritten needs mu.
+func (l *Link) tellWritten() {
+	if l.written != nil {
+		close(l.written)
+		l.written = nil
+	}
 }
 
 // CloseWrite tells the peer that nothing more comes, before Queue only.
@@ -297,26 +330,38 @@ func (l *Link) CloseWrite() error {
 	return l.Close()
 }
 
-// Discard reads until the peer has ended its side of a link that was closed (at most
-// Config.Linger and a half), so that the last bytes written to it are not lost to a
-// reset, and then closes the socket. It is the last thing that the goroutine that
-// reads does.
+// Discard is the last thing that the goroutine that reads does: it sees the last words
+// out. Its door has called Close, or is about to in Fill. What the peer still says is
+// read and thrown away, so that a reset does not take those words from it; the socket
+// is closed when the peer has ended its side too, after Config.Linger and a half at
+// the latest.
 func (l *Link) Discard() {
 	l.mu.Lock()
-	closing, dead := l.closing, l.dead
-	l.mu.Unlock()
-	if closing && !dead && l.queued.Load() {
-		t := time.AfterFunc(l.g.cfg.Linger+l.g.cfg.Linger/2, func() { l.Abort(nil) })
-		var b [512]byte
-		for n := 0; n < 1<<20; {
-			k, err := l.raw.Read(b[:])
-			if n += k; err != nil {
-				break
-			}
-		}
-		t.Stop()
+	if l.dead || !l.queued.Load() {
+		l.mu.Unlock()
+		l.Abort(nil)
+		return
 	}
-	l.Abort(nil)
+	written := make(chan struct{})
+	if l.done {
+		close(written)
+	} else {
+		l.written = written
+	}
+	l.mu.Unlock()
+	t := time.AfterFunc(l.g.cfg.Linger+l.g.cfg.Linger/2, func() { l.Abort(nil) })
+	var b [512]byte
+	for n := 0; n < 1<<20; {
+		k, err := l.raw.Read(b[:])
+		if n += k; err != nil {
+			break
+		}
+	}
+	<-written
+	t.Stop()
+	if l.die(nil) {
+		l.raw.Close() // nobody reads any more
+	}
 }
 
 // LocalAddr is the address of our end.

@@ -63,6 +63,7 @@ type conn struct {
 	welcomed bool          // guarded by mu: events may be taken
 	said     bool          // guarded by mu: the last words have been written
 	gone     bool          // guarded by mu: the reader has ended
+	cut      bool          // guarded by mu: the socket is closed
 	left     bool          // guarded by mu: the client said goodbye
 	out      []byte        // guarded by mu: answers, whole frames, at most maxAnswers and a few; nil while there are none
 	frames   int           // guarded by mu: in out
@@ -219,6 +220,14 @@ func (c *conn) letGo() {
 	}
 }
 
+// Cut is gate.Owner's: the socket is closed.
+func (c *conn) Cut() {
+	c.mu.Lock()
+	c.cut = true
+	c.letGo()
+	c.mu.Unlock()
+}
+
 // isEnding says whether nothing more is to be read.
 func (c *conn) isEnding() bool {
 	c.mu.Lock()
@@ -318,7 +327,7 @@ func (c *conn) broken(err error) error {
 // wait returns when more may be read: not while too many answers wait for the client.
 func (c *conn) wait() error {
 	c.mu.Lock()
-	for len(c.out) > maxAnswers && c.ending == nil && !c.gone {
+	for len(c.out) > maxAnswers && c.ending == nil && !c.gone && !c.cut {
 		if c.room == nil {
 			c.room = make(chan struct{})
 		}
@@ -328,10 +337,12 @@ func (c *conn) wait() error {
 		<-room
 		c.mu.Lock()
 	}
-	ending := c.ending != nil
-	c.mu.Unlock()
-	if ending {
+	defer c.mu.Unlock()
+	switch {
+	case c.ending != nil:
 		return errEnding
+	case c.cut:
+		return net.ErrClosed
 	}
 	return nil
 }

@@ -1,6 +1,9 @@
 package native_test
 
 import (
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/anser-im/anser/wire"
@@ -10,15 +13,35 @@ import (
 // example.
 func TestConversation(t *testing.T) {
 	w := newWorld(t)
-	addr := w.serve("tcp://127.0.0.1:0", nil)
+	server, trust := certificate(t)
+	tcp, secure := w.serve("tcp://127.0.0.1:0", nil), w.serve("tls://127.0.0.1:0", server)
+	web, secureWeb := w.web("http://127.0.0.1:0", nil), w.web("https://127.0.0.1:0", server)
+	plain := httptest.NewServer(w.door.WebSocket()) // its connections have no Link of ours
+	t.Cleanup(plain.Close)
+	ws := func(nc net.Conn, f wire.Format, lines ...string) *client {
+		h := http.Header{}
+		for i := 0; i < len(lines); i += 2 {
+			h.Set(lines[i], lines[i+1])
+		}
+		c, _ := w.socket(nc, f, h)
+		return c
+	}
 	for name, dial := range map[string]func() *client{
-		"pipe": w.pipe,
-		"tcp":  func() *client { return w.dial(addr) },
+		"pipe":       w.pipe,
+		"tcp":        func() *client { return w.dial(tcp) },
+		"tls":        func() *client { return newClient(w, w.secure(secure, trust, "anser/1")) },
+		"ws":         func() *client { return ws(w.tcp(web), wire.Binary) },
+		"ws-json":    func() *client { return ws(w.tcp(web), wire.JSON) },
+		"ws-deflate": func() *client { return ws(w.tcp(web), wire.JSON, "Sec-WebSocket-Extensions", "permessage-deflate") },
+		"wss":        func() *client { return ws(w.secure(secureWeb, trust, "http/1.1"), wire.Binary) },
+		"wss-json":   func() *client { return ws(w.secure(secureWeb, trust), wire.JSON) },
+		"ws-foreign": func() *client { return ws(w.tcp(plain.Listener.Addr().String()), wire.Binary) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &world{TB: t, signer: w.signer}
-			alice := dial().login(w, "alice-"+name, "phone")
-			bob := dial().login(w, "bob-"+name, "phone")
+			alice, bob := dial(), dial()
+			alice.TB, bob.TB = t, t
+			alice.login(w, "alice-"+name, "phone")
+			bob.login(w, "bob-"+name, "phone")
 			if alice.welcome.User != "alice-"+name || alice.welcome.Device != "phone" || alice.welcome.Session == "" || alice.welcome.Resumed {
 				t.Fatalf("welcome: %v", alice.welcome)
 			}

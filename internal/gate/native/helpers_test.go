@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -398,5 +397,3 @@ func (c *client) call(method string, q wire.Body, a wire.Body) *wire.Res {
 		return r
 	}
 }
-
-var _ = io.EOF
