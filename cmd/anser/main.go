@@ -133,7 +133,18 @@ func helpFor(err error) string {
 var errTold = errors.New("")
 
 func benchEnv(io *streams) *bench.Env {
-	return &bench.Env{Stdout: io.out, Stderr: io.err, Version: server.ReadVersion().String()}
+	return &bench.Env{Stdout: io.out, Stderr: io.err, Version: server.ReadVersion().String(), StoreRun: benchStore}
+}
+
+func benchStore(ctx context.Context, o bench.StoreOptions, progress func(what string, done, total int64)) (any, error) {
+	return server.BenchStore(ctx, o.Data, server.BenchStoreOptions{
+		Preload:       o.Preload,
+		Conversations: o.Conversations,
+		Messages:      o.Messages,
+		Batch:         o.Batch,
+		Size:          o.Size,
+		Progress:      func(done, total int, phase string) { progress(phase, int64(done), int64(total)) },
+	})
 }
 
 // signForChat lets "anser chat" sign in without a password where it can read the

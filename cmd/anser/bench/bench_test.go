@@ -284,7 +284,7 @@ func TestStoreCommand(t *testing.T) {
 		env := &Env{Stdout: &out, Stderr: io.Discard, StoreRun: func(_ context.Context, o StoreOptions, progress func(string, int64, int64)) (any, error) {
 			progress("loading", 1, 2)
 			progress("sending", 1, 2)
-			if o.Messages != 10 || o.Dir == "" {
+			if o.Messages != 10 || o.Data == "" {
 				t.Errorf("options %+v", o)
 			}
 			return found{Accepted: 10, Lost: lost}, nil

@@ -88,6 +88,7 @@ type Pairs struct {
 	Rate        float64 `help:"Sends a second, of all users together, by the clock. Default: flat out." placeholder:"R"`
 	Connections int     `help:"Further connections, that only beat." placeholder:"N"`
 	Seconds     float64 `help:"Stop sending after so long, whatever --messages says." placeholder:"S"`
+	Spread      int     `help:"With the --data of a \"bench store\" with so many conversations: take the pairs from those, evenly." placeholder:"N"`
 }
 
 // Fanout is "anser bench fanout".

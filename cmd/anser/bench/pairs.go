@@ -14,6 +14,9 @@ func (p *Pairs) Run(ctx context.Context, env *Env) error {
 	if err := checkLoad(p.Messages, p.Window, p.Rate, p.Seconds); err != nil {
 		return err
 	}
+	if p.Spread < 0 || p.Spread > 0 && (p.Data == "" && p.Addr == "" || p.Spread < p.Users/2) {
+		return errors.New("--spread needs the data of a store's bench (--data, or a server over it) and at least a conversation for each pair")
+	}
 	s, err := env.newStage(ctx, "pairs", &p.Target, p.Output, p.Size)
 	if err != nil {
 		return err
@@ -23,6 +26,9 @@ func (p *Pairs) Run(ctx context.Context, env *Env) error {
 
 func (s *stage) pairs(ctx context.Context, p *Pairs) error {
 	r, rep := s.run, s.report
+	if p.Spread > 0 {
+		r.lines, r.step, r.fresh = p.Spread, p.Spread/(p.Users/2), false
+	}
 	rep.Users, rep.Messages = p.Users, p.Messages
 	if err := s.connect(ctx, p.Users+p.Connections, nil); err != nil {
 		return errors.Join(err, s.close())

@@ -14,6 +14,8 @@ type run struct {
 	born  time.Time // fixed: time 0 of now
 	fill  filler    // fixed
 	fresh bool      // fixed: conversations begin with this run, so their numbers begin at 1
+	lines int       // fixed: above 0 the users are those of a store's bench with so many conversations
+	step  int       // fixed: with lines, from one pair's conversation to the next
 
 	ack      hist // from when a message was due to its SENDACK
 	delivery hist // from when a message was due to its arrival at a receiver
@@ -63,8 +65,14 @@ func (r *run) totals() (sent, accepted, answered, delivered uint64) {
 	return sent, accepted, answered, delivered
 }
 
-// user is the name of the run's i-th user.
-func (r *run) user(i int) string { return fmt.Sprintf("%s-%05d", r.name, i) }
+// user is the name of the run's i-th user. The store's bench calls the two users of
+// its conversation number n a and b, with the number in eight digits.
+func (r *run) user(i int) string {
+	if r.lines > 0 && i/2*r.step < r.lines {
+		return fmt.Sprintf("%c%08d", "ab"[i%2], i/2*r.step)
+	}
+	return fmt.Sprintf("%s-%05d", r.name, i)
+}
 
 // faults counts what went wrong and keeps the first few.
 type faults struct {

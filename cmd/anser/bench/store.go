@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -15,20 +18,20 @@ import (
 // Store is "anser bench store".
 type Store struct {
 	Output
-	Data          string `help:"Directory of the store; what it makes is left in place. Default: a fresh one, removed at the end." placeholder:"DIR" type:"path"`
-	Preload       int64  `help:"Messages that are in the store before measuring begins. Default ${default}." default:"0" placeholder:"N"`
+	Data          string `help:"Data directory that the store is made in; it is left in place, for \"anser bench pairs --data DIR --spread N\". It must hold no store yet. Default: a fresh one, removed at the end." placeholder:"DIR" type:"path"`
+	Preload       int    `help:"Messages that are in the store before measuring begins. Default ${default}." default:"0" placeholder:"N"`
 	Conversations int    `help:"Conversations that the messages are spread over at random. Default ${default}." default:"200000" placeholder:"N"`
-	Messages      int64  `help:"Messages that are measured. Default ${default}." default:"1000000" placeholder:"N"`
-	Batch         int    `help:"Messages of a commit. Default ${default}." default:"512" placeholder:"B"`
+	Messages      int    `help:"Messages that are measured. Default ${default}." default:"1000000" placeholder:"N"`
+	Batch         int    `help:"Messages that are under way at once; what waits makes one commit. Default ${default}." default:"512" placeholder:"B"`
 	Size          int    `help:"Bytes of a message body. Default ${default}." default:"128" placeholder:"B"`
 }
 
 // StoreOptions says what is to be done with a store.
 type StoreOptions struct {
-	Dir           string // of the store: there, and empty unless it is one of an earlier bench
-	Preload       int64
+	Data          string // the data directory: there, without a store
+	Preload       int
 	Conversations int
-	Messages      int64
+	Messages      int
 	Batch         int
 	Size          int
 }
@@ -41,14 +44,16 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 	if t.Preload < 0 || t.Messages < 1 || t.Conversations < 1 || t.Batch < 1 || t.Size < 1 {
 		return errors.New("--messages, --conversations, --batch and --size are from 1, --preload from 0")
 	}
-	o := StoreOptions{Dir: t.Data, Preload: t.Preload, Conversations: t.Conversations, Messages: t.Messages, Batch: t.Batch, Size: t.Size}
-	if o.Dir == "" {
+	o := StoreOptions{Data: t.Data, Preload: t.Preload, Conversations: t.Conversations, Messages: t.Messages, Batch: t.Batch, Size: t.Size}
+	if o.Data == "" {
 		dir, err := os.MkdirTemp(freshParent(), "anser-bench-")
 		if err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		o.Dir = dir
+		o.Data = dir
+	} else if err := os.MkdirAll(o.Data, 0o700); err != nil {
+		return err
 	}
 	show := newStepper(newProgress(env.Stderr, t.Quiet))
 	got, err := env.StoreRun(ctx, o, show.at)
@@ -57,7 +62,7 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	rep := env.newReport("store")
-	rep.Filesystem = filesystem(o.Dir)
+	rep.Filesystem = filesystem(o.Data)
 	fields, err := merge(rep, got)
 	if err != nil {
 		return err
@@ -104,16 +109,30 @@ func merge(rep *Report, got any) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// storeTable prints what the store found for people: every field with its name, since
+// storeTable prints what the store found for people: every field under its name, since
 // the names say what they are.
 func storeTable(w io.Writer, t *Store, got any) {
-	fmt.Fprintf(w, "\nanser bench store: %s messages of %d bytes, %d to a batch, to %s conversations, over %s\n\n",
+	fmt.Fprintf(w, "\nanser bench store: %s messages of %d bytes, %d under way at once, to %s conversations, over %s\n\n",
 		group(uint64(t.Messages)), t.Size, t.Batch, group(uint64(t.Conversations)), group(uint64(t.Preload)))
 	b, err := json.Marshal(got)
 	if err != nil {
 		return
 	}
-	d := json.NewDecoder(bytes.NewReader(b)) // in the order in which they stand
+	eachField(b, func(name string, v json.RawMessage) {
+		text := plain(v)
+		if len(v) > 0 && v[0] == '{' {
+			var parts []string
+			eachField(v, func(name string, v json.RawMessage) { parts = append(parts, name+" "+plain(v)) })
+			text = strings.Join(parts, "  ")
+		}
+		fmt.Fprintf(w, "  %-28s %s\n", name, text)
+	})
+	fmt.Fprintln(w)
+}
+
+// eachField calls do with the fields of a JSON object in the order in which they stand.
+func eachField(object []byte, do func(name string, v json.RawMessage)) {
+	d := json.NewDecoder(bytes.NewReader(object))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return
 	}
@@ -126,9 +145,21 @@ func storeTable(w io.Writer, t *Store, got any) {
 		if d.Decode(&v) != nil {
 			return
 		}
-		fmt.Fprintf(w, "  %-30v %s\n", name, v)
+		do(fmt.Sprint(name), v)
 	}
-	fmt.Fprintln(w)
+}
+
+// plain writes a JSON number for people: whole ones with commas, others with three
+// digits behind the point.
+func plain(v json.RawMessage) string {
+	n, err := strconv.ParseFloat(string(v), 64)
+	switch {
+	case err != nil:
+		return string(v)
+	case n >= 0 && n == math.Trunc(n) && n < 1e18:
+		return group(uint64(n))
+	}
+	return strconv.FormatFloat(n, 'f', 3, 64)
 }
 
 // stepper shows what a long call says of itself as phases.
