@@ -95,7 +95,9 @@ type SessionInfo struct {
 	Class  im.Class    `json:"class"`
 	Door   string      `json:"door"`
 	Addr   string      `json:"addr"`
-	Since  int64       `json:"since_ms"` // Unix milliseconds
+	Since  int64       `json:"since_ms"`     // Unix milliseconds
+	Behind int         `json:"behind"`       // conversations that it is fed from the store; -1 = it is asked to sync
+	Outbox int64       `json:"outbox_bytes"` // events not yet written to it
 }
 
 // DeviceInfo is one device that a user has used.
@@ -242,7 +244,8 @@ func (a *adminOps) Sessions(_ context.Context, u im.UserID) ([]SessionInfo, erro
 	}
 	out := []SessionInfo{}
 	for _, s := range a.core.Sessions(u) {
-		out = append(out, SessionInfo{Device: s.Device, Class: s.Class, Door: s.Door, Addr: s.Addr.String(), Since: s.Since.UnixMilli()})
+		out = append(out, SessionInfo{Device: s.Device, Class: s.Class, Door: s.Door, Addr: s.Addr.String(), Since: s.Since.UnixMilli(),
+			Behind: s.Behind, Outbox: s.OutboxBytes})
 	}
 	return out, nil
 }

@@ -1,0 +1,90 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// admin asks the admin listener.
+func (p *program) admin(t *testing.T, path string) []byte {
+	t.Helper()
+	addr, err := os.ReadFile(filepath.Join(p.dir, "admin.addr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := os.ReadFile(filepath.Join(p.dir, "admin-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := strings.TrimSpace(string(addr))
+	if !strings.HasPrefix(base, "http") {
+		base = "http://" + base
+	}
+	req, err := http.NewRequest(http.MethodGet, base+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(tok)))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v\n%s", path, res.Status, err, b)
+	}
+	return b
+}
+
+// session is one live session as the admin listener tells it.
+type session struct {
+	Device string `json:"device"`
+	Outbox int64  `json:"outbox_bytes"`
+}
+
+func (p *program) sessions(t *testing.T, user string) []session {
+	t.Helper()
+	var list struct {
+		Sessions []session `json:"sessions"`
+	}
+	b := p.admin(t, "/v1/users/sessions?user="+url.QueryEscape(user))
+	if err := json.Unmarshal(b, &list); err != nil {
+		var plain []session
+		if json.Unmarshal(b, &plain) != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+		return plain
+	}
+	return list.Sessions
+}
+
+// metric is the sum of a metric over its labels.
+func (p *program) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	sum, found := 0.0, false
+	sc := bufio.NewScanner(strings.NewReader(string(p.admin(t, "/metrics"))))
+	for sc.Scan() {
+		f := strings.Fields(sc.Text())
+		if len(f) == 2 && (f[0] == name || strings.HasPrefix(f[0], name+"{")) {
+			v, err := strconv.ParseFloat(f[1], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, found = sum+v, true
+		}
+	}
+	if !found {
+		t.Fatal(fmt.Errorf("there is no metric %s", name))
+	}
+	return sum
+}
