@@ -84,6 +84,8 @@ type DB struct {
 
 	appsMu  sync.Mutex
 	apps    map[string]*Store // guarded by appsMu
+	making  map[string]bool   // guarded by appsMu: apps that are not durable yet
+	lastApp uint32            // guarded by appsMu: the highest number
 	sweeper sync.Mutex        // held by the Sweep under way
 
 	written  chan struct{}  // closed when the writer has ended
@@ -102,30 +104,6 @@ type Store struct {
 }
 
 var _ store.Store = (*Store)(nil)
-
-// DefaultApp is the app that a new database has.
-const DefaultApp = "default"
-
-// App gives the store of an app, NotFound if the database has none of that name.
-func (db *DB) App(name string) (*Store, error) {
-	db.appsMu.Lock()
-	defer db.appsMu.Unlock()
-	if s := db.apps[name]; s != nil {
-		return s, nil
-	}
-	return nil, im.Errorf(im.NotFound, "the store has no app %q", name)
-}
-
-// Apps lists the names of all apps.
-func (db *DB) Apps() []string {
-	db.appsMu.Lock()
-	defer db.appsMu.Unlock()
-	var names []string
-	for n := range db.apps {
-		names = append(names, n)
-	}
-	return names
-}
 
 // Position is that of the newest durable commit.
 func (db *DB) Position() im.Position { return im.Position(db.position.Load()) }
@@ -180,7 +158,13 @@ func (db *DB) close() error {
 	}
 	db.view.Swap(nil).release()
 	db.views.Wait()
-	err := db.peb.Close()
+	var err error
+	if !db.readOnly.Load() { // the log of what is in no file yet is read three times as slowly as this takes
+		err = db.peb.Flush()
+	}
+	if e := db.peb.Close(); err == nil {
+		err = e
+	}
 	if e := db.lock.Close(); err == nil {
 		err = e
 	}

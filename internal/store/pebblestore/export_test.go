@@ -11,7 +11,7 @@ func (c Config) Unsafe() Config { c.unsafeNoSync = true; return c }
 
 // Tiny makes everything small that is there in large, so that it turns over often.
 func (c Config) Tiny() Config {
-	c.memtable, c.checkpoint, c.filterBytes, c.members = 64<<10, 150, 16<<10, 8
+	c.memtable, c.checkpoint, c.filterBytes, c.members = 64<<10, 150, 1<<10, 8
 	return c
 }
 

@@ -26,7 +26,7 @@ import (
 // store of ours.
 func Open(cfg Config) (*DB, error) {
 	db := &DB{cfg: cfg, fs: cfg.FS, log: cfg.Log, clock: cfg.Clock,
-		apps: map[string]*Store{}, written: make(chan struct{}), finished: make(chan struct{}), closing: make(chan struct{}),
+		apps: map[string]*Store{}, making: map[string]bool{}, lastApp: 1, written: make(chan struct{}), finished: make(chan struct{}), closing: make(chan struct{}),
 		free: make(chan *batch, inFlight), finish: make(chan *batch, inFlight)}
 	if db.fs == nil {
 		db.fs = vfs.Default
@@ -133,6 +133,9 @@ func (db *DB) open() error {
 	}
 	if err != nil {
 		db.peb.Close()
+		if im.IsKind(err, im.Internal) {
+			err = im.Wrap(im.Unavailable, err, fmt.Sprintf("the store in %s is damaged: %v; restore a backup", db.cfg.Dir, errors.Unwrap(err)))
+		}
 		return err
 	}
 	db.checkSpace()
@@ -226,7 +229,10 @@ func (db *DB) options() *pebble.Options {
 		L0StopWritesThreshold:       64,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 1 },
 	}
-	o.Experimental.ValidateOnIngest = true
+	o.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+		// Whoever reads there gets an error; the rest of the store goes on.
+		db.log.Error("a file of the store is damaged", "path", info.Path, "err", info.Details)
+	}}
 	for i := range o.Levels {
 		o.Levels[i].BlockSize = 16 << 10
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -324,6 +330,7 @@ func (db *DB) loadApps() error {
 		}
 		name := string(key[len(prefix):])
 		db.apps[name] = &Store{db: db, app: uint32(n), name: name}
+		db.lastApp = max(db.lastApp, uint32(n))
 		return true, nil
 	})
 }

@@ -30,13 +30,13 @@ type queue struct {
 	mostOps, mostBytes int // fixed
 
 	mu      sync.Mutex
-	items   []item                 // guarded by mu
+	items   []item                 // guarded by mu: those from first on wait
+	first   int                    // guarded by mu
 	waiting int                    // guarded by mu: operations of others in items
 	bytes   int                    // guarded by mu: their weight
 	shut    map[*store.Lane]uint32 // guarded by mu: rounds that a mark in items will shut
 	since   time.Time              // guarded by mu: when the oldest of items was queued, or the writer last took some
 	closed  bool                   // guarded by mu
-	spare   []item                 // guarded by mu: memory for items
 
 	wake chan struct{} // fixed; 1 deep
 }
@@ -80,10 +80,45 @@ func (q *queue) refuse(op store.Op) {
 // push adds it. q.mu is held.
 func (q *queue) push(it item) {
 	q.items = append(q.items, it)
-	if len(q.items) == 1 {
+	if len(q.items)-q.first == 1 {
 		q.since = time.Now()
 		q.signal()
 	}
+}
+
+// take appends what a batch takes to items. q.mu is held.
+func (q *queue) take(items []item) []item {
+	n, bytes := 0, 0
+	for _, it := range q.items[q.first:] {
+		if n == batchOps || bytes >= batchBytes {
+			break
+		}
+		n++
+		bytes += it.size
+		if it.op != nil {
+			q.waiting--
+			q.bytes -= it.size
+		}
+		if it.lane != nil && q.shut[it.lane] == it.round {
+			delete(q.shut, it.lane)
+		}
+		items = append(items, it)
+	}
+	if n == 0 {
+		return items
+	}
+	clear(q.items[q.first : q.first+n])
+	q.first += n
+	q.since = time.Now()
+	switch {
+	case q.first == len(q.items):
+		q.items, q.first = q.items[:0], 0
+	case q.first > len(q.items)/2: // each is moved once at most
+		rest := copy(q.items, q.items[q.first:])
+		clear(q.items[rest:])
+		q.items, q.first = q.items[:rest], 0
+	}
+	return items
 }
 
 // Submit is store.Store's.

@@ -80,7 +80,7 @@ func (db *DB) Health() store.Health {
 	out := store.Health{ReadOnly: db.readOnly.Load()}
 	q, h := &db.queue, &db.health
 	q.mu.Lock()
-	if len(q.items) > 0 { // a commit that the writer has not come to
+	if len(q.items) > q.first { // a commit that the writer has not come to
 		out.Pending = max(time.Since(q.since), 1)
 	}
 	q.mu.Unlock()

@@ -65,6 +65,17 @@ type touch struct {
 	members []*member // whose cursor their send moved
 }
 
+// reset keeps the memory of t's lists, unless they were unusually long.
+func (t *touch) reset() {
+	if cap(t.fresh) > 256 || cap(t.members) > 256 {
+		*t = touch{}
+		return
+	}
+	clear(t.fresh)
+	clear(t.members)
+	*t = touch{fresh: t.fresh[:0], ids: t.ids[:0], members: t.members[:0]}
+}
+
 // batch is what the writer hands to the finisher.
 type batch struct {
 	items   []item
@@ -138,13 +149,7 @@ func (w *writer) drain() (closed bool) {
 	w.b.items = append(w.b.items[:0], w.lazy...)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, bytes := 0, 0
-	for n < len(q.items) && n < batchOps && bytes < batchBytes {
-		bytes += q.items[n].size
-		n++
-	}
-	w.b.items = append(w.b.items, q.items[:n]...)
-	q.advance(n)
+	w.b.items = q.take(w.b.items)
 	return q.closed
 }
 
@@ -164,29 +169,6 @@ func allLazy(items []item) bool {
 		}
 	}
 	return true
-}
-
-// advance drops the first n items. q.mu is held.
-func (q *queue) advance(n int) {
-	for i := range q.items[:n] {
-		it := &q.items[i]
-		if it.op != nil {
-			q.waiting--
-			q.bytes -= it.size
-		}
-		if it.lane != nil && q.shut[it.lane] == it.round {
-			delete(q.shut, it.lane)
-		}
-	}
-	if n == len(q.items) {
-		clear(q.items)
-		q.items = q.items[:0]
-		return
-	}
-	q.since = time.Now()
-	rest := append(q.spare[:0], q.items[n:]...)
-	clear(q.items)
-	q.spare, q.items = q.items, rest
 }
 
 // commit carries out w.b and hands it on.
@@ -294,9 +276,7 @@ func (w *writer) seal() {
 			w.v = appendHead(w.v[:0], t.c.now)
 			w.set()
 		}
-		clear(t.fresh)
-		clear(t.members)
-		t.fresh, t.ids, t.members = t.fresh[:0], t.ids[:0], t.members[:0]
+		t.reset()
 	}
 	w.touched = w.touched[:0]
 	if w.newMeta {
