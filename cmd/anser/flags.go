@@ -9,7 +9,7 @@ import (
 
 // configFlags say which configuration a command works with.
 type configFlags struct {
-	Config string   `short:"c" help:"Configuration file (YAML)." placeholder:"FILE" env:"ANSER_CONFIG" type:"path"`
+	Config string   `short:"c" help:"Configuration file (YAML)." placeholder:"FILE" env:"ANSER_CONFIG"`
 	Data   string   `short:"d" help:"Data directory. Default: ./anser-data." placeholder:"DIR" env:"ANSER_DATA"`
 	Set    []string `help:"Set one value: --set limits.send_rate=50. May be repeated." placeholder:"KEY=VALUE" sep:"none"`
 }

@@ -12,8 +12,8 @@ type serveCmd struct {
 	Listen      []string `short:"l" help:"Where a door listens, a URL; may be repeated, and replaces the default: http://127.0.0.1:7300, tcp://127.0.0.1:7301, line://127.0.0.1:7302. Port 0 takes any free one." placeholder:"URL" env:"ANSER_LISTEN" sep:","`
 	Admin       string   `help:"Where the admin listener is; \"off\" = none. Default: http://127.0.0.1:7309." placeholder:"URL" env:"ANSER_ADMIN"`
 	AllowPlain  *bool    `help:"Let doors without TLS listen beyond this machine." env:"ANSER_ALLOW_PLAIN" negatable:""`
-	TLSCert     string   `name:"tls-cert" help:"Certificate and its chain, PEM." placeholder:"FILE" env:"ANSER_TLS_CERT" type:"path"`
-	TLSKey      string   `name:"tls-key" help:"Its private key, PEM." placeholder:"FILE" env:"ANSER_TLS_KEY" type:"path"`
+	TLSCert     string   `name:"tls-cert" help:"Certificate and its chain, PEM." placeholder:"FILE" env:"ANSER_TLS_CERT"`
+	TLSKey      string   `name:"tls-key" help:"Its private key, PEM." placeholder:"FILE" env:"ANSER_TLS_KEY"`
 	OpenMetrics *bool    `help:"Let /metrics on the admin listener answer without the admin token." env:"ANSER_OPEN_METRICS" negatable:""`
 	LogLevel    string   `help:"error, warn, info or debug. Default: info." placeholder:"LEVEL" env:"ANSER_LOG_LEVEL"`
 	LogFormat   string   `help:"console, text or json. Default: console on a terminal, else text." placeholder:"FORMAT" env:"ANSER_LOG_FORMAT"`

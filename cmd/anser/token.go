@@ -21,7 +21,7 @@ type tokenCmd struct {
 	App     string        `help:"The app it is for (aud). Default: any app of this server."`
 	Expires time.Duration `help:"How long it is good." default:"24h" placeholder:"TIME"`
 	KeyID   string        `name:"kid" help:"Name of the secret, where it is one of auth.secrets."`
-	Secret  string        `help:"File with the secret. Default: the one in the data directory." placeholder:"FILE" type:"path"`
+	Secret  string        `help:"File with the secret. Default: the one in the data directory." placeholder:"FILE"`
 }
 
 func (*tokenCmd) Help() string {

@@ -124,7 +124,9 @@ func tooMany(what string, w time.Duration) error {
 }
 
 // SetPassword gives u a password, and makes the account if there is none. It is for
-// admins: it asks for no old one. All older tokens of u are revoked with it.
+// admins: it asks for no old one. Where there was one before, all older tokens of u are
+// revoked with it; who gets his first password may go on with the token that he has
+// from elsewhere, and the Revocation is zero.
 //
 // Errors: Invalid, TooLarge; Busy; those of the store.
 func (a *Accounts) SetPassword(ctx context.Context, u im.UserID, password string) (Revocation, error) {
@@ -138,9 +140,10 @@ func (a *Accounts) SetPassword(ctx context.Context, u im.UserID, password string
 	if err != nil {
 		return Revocation{}, err
 	}
-	v, err := a.revoke.changeAccount(ctx, u, func(acc *account) error {
+	v, err := a.revoke.changeAccount(ctx, u, func(acc *account) (bool, error) {
+		had := acc.Password != ""
 		acc.Password = hash
-		return nil
+		return had, nil
 	})
 	if err == nil {
 		a.byUser.forget(u) // wrong tries at the old one say nothing of the new one
@@ -164,12 +167,12 @@ func (a *Accounts) ChangePassword(ctx context.Context, u im.UserID, old, passwor
 	if err != nil {
 		return Revocation{}, err
 	}
-	return a.revoke.changeAccount(ctx, u, func(acc *account) error {
+	return a.revoke.changeAccount(ctx, u, func(acc *account) (bool, error) {
 		if acc.Password != was.Password {
-			return im.Errorf(im.Conflict, "the password was changed meanwhile: sign in again")
+			return false, im.Errorf(im.Conflict, "the password was changed meanwhile: sign in again")
 		}
 		acc.Password = hash
-		return nil
+		return true, nil
 	})
 }
 
@@ -180,12 +183,12 @@ func (a *Accounts) RemovePassword(ctx context.Context, u im.UserID) (Revocation,
 	if err := im.CheckName("user id", string(u)); err != nil {
 		return Revocation{}, err
 	}
-	return a.revoke.changeAccount(ctx, u, func(acc *account) error {
+	return a.revoke.changeAccount(ctx, u, func(acc *account) (bool, error) {
 		if acc.Password == "" {
-			return im.Errorf(im.NotFound, "the user %q has no password here", string(u))
+			return false, im.Errorf(im.NotFound, "the user %q has no password here", string(u))
 		}
 		acc.Password = ""
-		return nil
+		return true, nil
 	})
 }
 

@@ -494,3 +494,27 @@ func TestPasswordHash(t *testing.T) {
 		}
 	}
 }
+
+// The first password of a user ends nothing: the token that he has from an app server
+// stays good. Each one after it ends what was signed in before.
+func TestFirstPasswordRevokesNothing(t *testing.T) {
+	d, ctx := newDesk(t), context.Background()
+	claims := Claims{User: "alice", IssuedAt: d.c.Now(), Expires: d.c.Now().Add(time.Hour)}
+	d.c.Step(time.Second)
+	for i, revoked := range []bool{false, true} {
+		v, err := d.SetPassword(ctx, "alice", pw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.revoke.Check(ctx, claims, "any")
+		if (err != nil) != revoked || v.Hits(claims, "any") != revoked || len(d.told) != i {
+			t.Errorf("password %d: %v, %+v, told %d times", i+1, err, v, len(d.told))
+		}
+	}
+	if _, err := d.RemovePassword(ctx, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := d.SetPassword(ctx, "alice", pw); err != nil || v != (Revocation{}) {
+		t.Errorf("after a removal: %+v %v", v, err)
+	}
+}

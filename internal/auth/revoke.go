@@ -121,7 +121,7 @@ func (r *Revoker) RevokeUser(ctx context.Context, u im.UserID) (Revocation, erro
 	if err := im.CheckName("user id", string(u)); err != nil {
 		return Revocation{}, err
 	}
-	return r.changeAccount(ctx, u, func(*account) error { return nil })
+	return r.changeAccount(ctx, u, func(*account) (bool, error) { return true, nil })
 }
 
 // RevokeDevice does the same for the tokens that u uses on device. A token that is
@@ -172,18 +172,21 @@ type account struct {
 	RevokedBefore int64  `json:"revoked_before,omitempty"` // Unix milliseconds
 }
 
-// changeAccount alters u's account by change and revokes what was issued before, in
-// one write. change may be called more than once.
-func (r *Revoker) changeAccount(ctx context.Context, u im.UserID, change func(*account) error) (Revocation, error) {
+// changeAccount alters u's account by change and, if that says so, revokes what was
+// issued before, in one write. change may be called more than once.
+func (r *Revoker) changeAccount(ctx context.Context, u im.UserID, change func(*account) (revoke bool, err error)) (Revocation, error) {
 	for range 10 { // others may write the same account
 		acc, was, err := readAccount(ctx, r.store, u)
 		if err != nil {
 			return Revocation{}, err
 		}
-		if err := change(&acc); err != nil {
+		revoke, err := change(&acc)
+		if err != nil {
 			return Revocation{}, err
 		}
-		acc.RevokedBefore = max(acc.RevokedBefore, r.cutoff()) // the clock may have gone back
+		if revoke {
+			acc.RevokedBefore = max(acc.RevokedBefore, r.cutoff()) // the clock may have gone back
+		}
 		b, err := json.Marshal(acc)
 		if err != nil {
 			return Revocation{}, im.AsError(err)
@@ -194,6 +197,9 @@ func (r *Revoker) changeAccount(ctx context.Context, u im.UserID, change func(*a
 		}
 		if err != nil {
 			return Revocation{}, unavailable(err)
+		}
+		if !revoke {
+			return Revocation{}, nil
 		}
 		v := Revocation{User: u, Before: acc.RevokedBefore}
 		r.notify(v)

@@ -110,7 +110,6 @@ func (s *Server) openDoors() {
 		lc := s.cfg.Line
 		lc.Log = s.log
 		s.line = line.New(lc, s.core)
-		s.lineCtx, s.endLines = context.WithCancel(context.Background())
 	}
 	s.public = &http.Server{Handler: httpapi.New(httpapi.Config{
 		Health:   func() httpapi.Health { return httpapi.Health(s.Health()) },
@@ -146,7 +145,7 @@ func (s *Server) serve() {
 			case "http":
 				err = s.public.Serve(l)
 			case "line":
-				err = s.serveLine(l)
+				err = s.line.Serve(l)
 			default:
 				err = s.native.Serve(l)
 			}
@@ -186,6 +185,8 @@ func (s *Server) closeDoors() {
 		}
 	}
 	s.native.Close()
-	s.endLines()
+	if s.line != nil {
+		s.line.Close()
+	}
 	s.serving.Wait()
 }

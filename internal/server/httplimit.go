@@ -64,3 +64,12 @@ func (l *httpLimit) state(c net.Conn, state http.ConnState) {
 		}
 	}
 }
+
+// remoteAddr is the client's address, without its port.
+func remoteAddr(c net.Conn) netip.Addr {
+	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap()
+}

@@ -24,7 +24,7 @@ func NewLogger(w io.Writer, c LogConfig) *slog.Logger {
 	case c.Format == "json":
 		return slog.New(slog.NewJSONHandler(w, options))
 	case c.Format == "console", c.Format == "" && terminal:
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly, NoColor: !terminal || os.Getenv("NO_COLOR") != ""}))
 	}
 	return slog.New(slog.NewTextHandler(w, options))
 }

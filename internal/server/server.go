@@ -49,9 +49,7 @@ type Server struct {
 	audit    *auditLog
 	gate     *gate.Gate
 	native   *native.Door
-	line     *line.Door         // nil = no listener of its
-	lineCtx  context.Context    // of its links
-	endLines context.CancelFunc // never nil
+	line     *line.Door // nil = no listener of its
 	doors    []*gate.Listener
 	admin    net.Listener // nil = off
 	public   *http.Server
@@ -78,7 +76,7 @@ func Start(cfg Config, o Options) (_ *Server, err error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	s := &Server{cfg: cfg, log: o.Log, began: o.Clock(), failed: make(chan error, 1), endLines: func() {}}
+	s := &Server{cfg: cfg, log: o.Log, began: o.Clock(), failed: make(chan error, 1)}
 	var undo []func() // in the order of the doing
 	defer func() {
 		if err != nil {
@@ -224,7 +222,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	defer cancel()
 	var parallel sync.WaitGroup
 	parallel.Go(func() { s.native.Drain(ctx, spread) })
-	parallel.Go(func() { s.core.Drain(ctx, spread) })
+	parallel.Go(func() { s.core.Drain(ctx, spread) }) // of every door, the line door too
 	parallel.Wait()
 	s.closeDoors()
 	s.core.Close()

@@ -47,7 +47,7 @@ type account struct {
 // grant is what /v1/login and /v1/refresh answer.
 type grant struct {
 	Token   string `json:"token"`
-	Refresh string `json:"refresh"`
+	Refresh string `json:"refresh_token"`
 }
 
 // token is a client's Options.Token.
@@ -55,7 +55,7 @@ func (a *account) token(ctx context.Context) (string, error) {
 	var g grant
 	err := errors.New("no refresh token")
 	if a.refresh != "" {
-		g, err = a.post(ctx, "/v1/refresh", map[string]string{"refresh": a.refresh})
+		g, err = a.post(ctx, "/v1/refresh", map[string]string{"refresh_token": a.refresh})
 	}
 	if err != nil {
 		g, err = a.post(ctx, "/v1/login", map[string]string{"user": a.user, "password": a.password, "device": a.device})
