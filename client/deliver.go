@@ -199,6 +199,12 @@ func (c *Client) apply(it *item, b *batch) {
 		c.applyPage(it.l, it.page, b)
 	case it.changes != nil:
 		c.applyChanges(it.changes, b)
+	case it.own != nil:
+		// The server does not push a change to the session that made it.
+		if cv := c.convs[it.own.conv]; cv != nil {
+			cv.change(it.own.ver, nil, c.out(cv, b))
+			c.want(cv, gapGrace)
+		}
 	case it.synced:
 		if c.todo.quiet() {
 			b.event(Event{Kind: EventSynced})

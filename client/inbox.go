@@ -19,6 +19,7 @@ type item struct {
 	page    *pageResult
 	changes *wire.ChangesResponse
 	welcome *wire.Welcome // of a new link
+	own     *ownChange    // a change that this device made and was answered
 	synced  bool          // nothing is missing
 	done    chan struct{} // closed when it has been taken, if not nil
 }
@@ -28,6 +29,11 @@ type outcome struct {
 	e    *entry
 	sent Sent
 	err  error
+}
+
+type ownChange struct {
+	conv string
+	ver  uint64
 }
 
 type pageResult struct {

@@ -154,11 +154,12 @@ func (c *Client) Read(ctx context.Context, conv string, seq uint64) (Mine, error
 }
 
 // Recall takes a message back; its body is gone for everybody. It answers the number of
-// the change.
+// the change. The answer stands for the event: EventChange tells of the changes of
+// others, and of this user's other devices.
 func (c *Client) Recall(ctx context.Context, conv string, seq uint64) (ver uint64, err error) {
 	r := new(wire.ChangeResponse)
 	err = c.do(ctx, wire.MethodRecall, &wire.RecallRequest{Conv: conv, Seq: seq, Id: newID()}, r, true)
-	return r.Ver, err
+	return c.changed(conv, r.Ver, err)
 }
 
 // Edit gives a message another body and digest, and, if it names any, other mentions.
@@ -173,7 +174,16 @@ func (c *Client) Edit(ctx context.Context, conv string, seq uint64, m Outgoing) 
 	}
 	r := new(wire.ChangeResponse)
 	err = c.do(ctx, wire.MethodEdit, req, r, true)
-	return r.Ver, err
+	return c.changed(conv, r.Ver, err)
+}
+
+// changed notes a change of our own as settled.
+func (c *Client) changed(conv string, ver uint64, err error) (uint64, error) {
+	if err != nil {
+		return 0, err
+	}
+	c.inbox.put(item{own: &ownChange{conv, ver}}, 0)
+	return ver, nil
 }
 
 // Conversation asks how a conversation stands.
