@@ -1,0 +1,4 @@
+package gate
+
+// ReadProxy is readProxy, for its fuzz target.
+var ReadProxy = readProxy
