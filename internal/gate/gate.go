@@ -16,7 +16,7 @@ type Config struct {
 	Gatekeeper     Gatekeeper     // counts connections that have not signed in; nil = not counted
 	WriteStall     time.Duration  // a peer that takes no byte for so long while bytes wait is closed; 0 = 10 s
 	Linger         time.Duration  // how long the last bytes of a closing connection may take; 0 = 2 s
-	Flushers       int            // 0 = one for two processors, at least one
+	Flushers       int            // goroutines that write to sockets; 0 = one for two processors, at least one
 	MaxWaiting     int            // bytes that may wait for one peer, besides what its door holds back; 0 = 8 MiB
 	Log            *slog.Logger   // nil = nothing is logged
 }

@@ -11,10 +11,10 @@ type Limits struct {
 	MaxGroup        int           // members of a group; default 100,000
 	MaxDisplayName  int           // bytes of a name; default 128
 	SendRate        float64       // sends a second per user; default 20; negative = no limit
-	SendBurst       int           // default 40
+	SendBurst       int           // sends that may come at once, above the rate; default 40
 	SignalRate      float64       // signals a second per session; default 10
 	Sessions        int           // live sessions per user; default 10
-	SessionsByClass map[Class]int // live sessions per class, overriding Sessions; the newest replace the oldest
+	SessionsByClass map[Class]int // live sessions per class (phone, tablet, desktop, web, bot, line), besides the limit of all; the newest replace the oldest
 	Devices         int           // remembered devices per user; default 100
 	MaxMentions     int           // users named in one message; default 100
 	Outstanding     int           // unanswered REQ per session; default 64
@@ -22,8 +22,8 @@ type Limits struct {
 	Detached        int           // detached sessions of a node; default 100,000
 	DetachedFor     time.Duration // how long a session may be resumed; default 5 min
 	CommandsKept    time.Duration // how long commands stay; default 30 days
-	RecallWindow    time.Duration // 0 = unlimited
-	EditWindow      time.Duration // 0 = unlimited
+	RecallWindow    time.Duration // how long after it was sent a message may be recalled; 0 = unlimited
+	EditWindow      time.Duration // how long after it was sent a message may be edited; 0 = unlimited
 }
 
 // Defaults returns l with every zero field set to its default.

@@ -151,10 +151,10 @@ type ShutdownConfig struct {
 
 // LogConfig says what is logged.
 type LogConfig struct {
-	// error, warn, info or debug. Default: info. No level logs message bodies, tokens
-	// or passwords.
+	// How much: error, warn, info or debug. Default: info. No level logs message
+	// bodies, tokens or passwords.
 	Level string
-	// console (for people, with colours on a terminal), text (key=value) or json.
+	// How: console (for people, with colours on a terminal), text (key=value) or json.
 	// Default: console on a terminal, else text.
 	Format string
 }

@@ -50,6 +50,25 @@ func TestEverySettingIsDescribed(t *testing.T) {
 	walk("", configSettings())
 }
 
+// Numbers, times and texts say their default, if not by the value that is shown.
+func TestEverySettingSaysItsDefault(t *testing.T) {
+	var walk func(path string, v reflect.Value, list []setting)
+	walk = func(path string, v reflect.Value, list []setting) {
+		for _, s := range list {
+			f := v.Field(s.index)
+			if s.subs != nil {
+				walk(path+s.key+".", f, s.subs)
+				continue
+			}
+			doc := strings.ToLower(s.doc)
+			if f.IsZero() && f.Kind() != reflect.Bool && f.Kind() != reflect.Map && !strings.Contains(doc, "default") && !strings.Contains(doc, "0 = ") {
+				t.Errorf("%s%s does not say its default: %s", path, s.key, s.doc)
+			}
+		}
+	}
+	walk("", reflect.ValueOf(Config{}.Defaults()), configSettings())
+}
+
 func compare(t *testing.T, path string, want []byte) {
 	t.Helper()
 	if *update {

@@ -30,13 +30,13 @@ misspelt setting never goes unseen. Times are written ` + "`500ms`, `30s`, `5m`,
 }
 
 func page(b *bytes.Buffer, v reflect.Value, settings []setting, path string) {
+	b.WriteString("| setting | takes | meaning |\n| --- | --- | --- |\n")
 	for _, s := range settings {
-		if s.subs != nil {
-			continue
+		if s.subs == nil {
+			fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", path, s.key, takes(v.Field(s.index)), cell(s.doc))
 		}
-		fmt.Fprintf(b, "**`%s%s`** %s\n", path, s.key, takes(v.Field(s.index)))
-		fmt.Fprintf(b, ": %s\n\n", strings.ReplaceAll(s.doc, "\n", " "))
 	}
+	b.WriteByte('\n')
 	for _, s := range settings {
 		if s.subs == nil {
 			continue
@@ -44,6 +44,11 @@ func page(b *bytes.Buffer, v reflect.Value, settings []setting, path string) {
 		fmt.Fprintf(b, "%s `%s%s`\n\n%s\n\n", strings.Repeat("#", 2+strings.Count(path, ".")), path, s.key, strings.ReplaceAll(s.doc, "\n", " "))
 		page(b, v.Field(s.index), s.subs, path+s.key+".")
 	}
+}
+
+// cell is text for a table of Markdown.
+func cell(s string) string {
+	return strings.NewReplacer("\n", " ", "|", "\\|", "<", "&lt;").Replace(s)
 }
 
 // takes says what kind of value a setting takes, and its default where that is known
@@ -58,14 +63,14 @@ func takes(v reflect.Value) string {
 	case v.Kind() == reflect.Map:
 		kind = "table"
 	case v.Kind() == reflect.Bool:
-		return "(true or false)"
+		return "true or false"
 	case v.Kind() == reflect.String:
 		kind = "text"
 	default:
 		kind = "number"
 	}
 	if v.IsZero() || v.Kind() == reflect.Slice {
-		return "(" + kind + ")"
+		return kind
 	}
-	return fmt.Sprintf("(%s, default `%s`)", kind, valueText(v, "byte"))
+	return fmt.Sprintf("%s, default `%s`", kind, valueText(v, "byte"))
 }

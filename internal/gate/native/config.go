@@ -37,12 +37,11 @@ type Heartbeat struct {
 	SecondPong time.Duration // no PONG to that: the link is dead; 0 = 5 s
 	Grace      time.Duration // the server waits for 1.5 beats and this; 0 = 10 s
 
-	// The search for the longest beat that a network allows in the background.
-	BackgroundFloor  time.Duration // 0 = 30 s
-	BackgroundStart  time.Duration // 0 = 210 s
-	BackgroundStep   time.Duration // 0 = 60 s
-	BackgroundMargin time.Duration // 0 = 20 s
-	BackgroundMax    time.Duration // 0 = 590 s
+	BackgroundFloor  time.Duration // the shortest beat in the background, where clients search for the longest that their network allows; 0 = 30 s
+	BackgroundStart  time.Duration // the beat with which that search begins; 0 = 210 s
+	BackgroundStep   time.Duration // how much longer a beat is tried after five good ones; 0 = 60 s
+	BackgroundMargin time.Duration // how far a beat stays below what was lost; 0 = 20 s
+	BackgroundMax    time.Duration // the longest beat, the margin included; 0 = 590 s
 }
 
 // TestHeartbeat is a heartbeat for tests: a second a beat, half a second of grace.

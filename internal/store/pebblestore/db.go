@@ -29,8 +29,8 @@ type Config struct {
 	Dir        string           // where the files are; made if it is not there, with mode 0700
 	FS         vfs.FS           // nil = the disk
 	Clock      func() time.Time // nil = time.Now
-	QueueOps   int              // operations that may wait; 0 = 65,536. Beyond it Submit answers Busy
-	QueueBytes int              // and their weight; 0 = 64 MiB, with Small 16 MiB
+	QueueOps   int              // operations that may wait for a commit; 0 = 65,536. Beyond it sends are refused as Busy
+	QueueBytes int              // bytes of these; 0 = 64 MiB, with Small 16 MiB
 	Small      bool             // less memory: a memtable of 16 MiB and a cache of 32 MiB instead of 128 and 256
 	MinFree    int64            // bytes that have to be free on the disk, or nothing is written; 0 = 512 MiB or a twentieth of the disk, the lesser; negative = off
 	PlainApply bool             // wait for each sync before the next batch is made, without the experimental ApplyNoSyncWait of Pebble
