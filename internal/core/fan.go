@@ -13,8 +13,10 @@ import (
 // which takes its events and its membership changes in the order of commits, so that
 // number k goes to the members as of k.
 type fans struct {
-	c       *Core
-	workers []*fan
+	c         *Core
+	workers   []*fan
+	most      int // fixed: jobs that may wait for one worker
+	mostBytes int // fixed: their weight
 
 	mu     sync.RWMutex
 	crowds map[im.ConvID]*crowd // guarded by mu: groups whose sessions here are listed
@@ -76,7 +78,7 @@ type lost struct {
 }
 
 func (f *fans) open(c *Core) {
-	f.c, f.crowds = c, map[im.ConvID]*crowd{}
+	f.c, f.crowds, f.most, f.mostBytes = c, map[im.ConvID]*crowd{}, maxJobs, maxJobBytes
 	for range max(2, min(runtime.GOMAXPROCS(0)/2, 8)) {
 		w := &fan{c: c, turns: map[im.ConvID]*turn{}, groups: map[im.ConvID]*gather{}, moved: map[im.ConvID]*gather{}}
 		w.more.L = &w.mu
@@ -110,7 +112,7 @@ func (f *fans) offer(conv im.ConvID, j job) {
 		w.ready = append(w.ready, t)
 		w.more.Signal()
 	}
-	if t.lost.any || w.jobs >= maxJobs || w.bytes+size > maxJobBytes {
+	if t.lost.any || w.jobs >= f.most || w.bytes+size > f.mostBytes {
 		t.lost.add(&j)
 		return
 	}

@@ -83,6 +83,7 @@ type client struct {
 	wake  chan struct{}
 	ended chan End
 	items []Item // taken and not looked at
+	last  uint64 // push number of the last one taken
 }
 
 // login signs a device in.
@@ -117,7 +118,12 @@ func (c *client) next() Item {
 		var first uint64
 		c.items, first = c.Take(nil, 100, 1<<20)
 		if n := len(c.items); n > 0 {
-			c.Ack(first+uint64(n)-1, nil)
+			for _, it := range c.items {
+				if it.Signal == nil { // which has no number
+					c.last, first = first, first+1
+				}
+			}
+			c.Ack(c.last, nil)
 			break
 		}
 		select {
