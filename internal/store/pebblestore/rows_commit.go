@@ -113,6 +113,9 @@ func decodeCommit(key, row []byte, each func(*touched) error) (next im.ConvID, e
 		} else if t.did&(readAtHead0|readAtHead1) != 0 {
 			d.fail()
 		}
+		if t.did&(t.did>>2)&(readAtHead0|readAtHead1) != 0 { // at the head and elsewhere
+			d.fail()
+		}
 		for i := range h.Sides {
 			switch s := &h.Sides[i]; {
 			case t.did&(readAtHead0<<i) != 0:
