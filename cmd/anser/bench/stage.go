@@ -125,6 +125,9 @@ func freshParent() string {
 	return os.TempDir()
 }
 
+// partFor is how long a server has to notice that its links are gone.
+const partFor = 250 * time.Millisecond
+
 // close ends what the stage has begun, in the opposite order.
 func (s *stage) close() error {
 	if s.keeper != nil {
@@ -132,6 +135,9 @@ func (s *stage) close() error {
 		s.keeper = nil
 	}
 	s.run.close()
+	if s.server != nil && s.server.Stop != nil {
+		time.Sleep(partFor) // a server that still has links when it is told to end lets them go slowly
+	}
 	var errs []error
 	for i := len(s.cleanup) - 1; i >= 0; i-- {
 		errs = append(errs, s.cleanup[i]())
