@@ -268,6 +268,11 @@ func TestComeBack(t *testing.T) {
 		f.post("g/x", "carol", "first")
 		settle(2 * time.Second)
 		a.stop()
+		f.locked(func() {
+			if f.byes != 1 || len(f.sessions) != 0 {
+				t.Errorf("%d goodbyes, %d sessions left", f.byes, len(f.sessions))
+			}
+		})
 		f.post("u/bob", "bob", "two")
 		a2 := start(t, f, with)
 		settle(5 * time.Second)

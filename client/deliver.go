@@ -291,7 +291,9 @@ func (c *Client) applyEvent(e *wire.Event, b *batch) {
 		if m := e.State.Mine; m != nil && cv.met {
 			cv.skipTo(m.From, c.out(cv, b))
 		}
-		b.event(Event{Kind: EventInfo, Conv: e.Conv, Info: infoOf(e.State)})
+		if e.Conv != "me" {
+			b.event(Event{Kind: EventInfo, Conv: e.Conv, Info: infoOf(e.State)})
+		}
 	}
 	c.want(cv, gapGrace)
 }
@@ -356,7 +358,9 @@ func (c *Client) meet(w *wire.Conversation, b *batch) {
 	}
 	cv := c.convo(w.Conv)
 	head := min(w.Head.GetSeq(), maxNumber)
-	b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
+	if w.Conv != "me" {
+		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
+	}
 	if !cv.met {
 		cv.met = true
 		cv.done = c.begins(cv, w, head) - 1

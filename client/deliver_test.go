@@ -509,7 +509,7 @@ func TestStorm(t *testing.T) {
 					f.hide(conv, rnd.IntN(2) == 0)
 				case 6, 7:
 					sent[conv]++
-					sendAll(t, a, conv, fmt.Sprint("s", conv[2:3] == "x", len(conv), "-", sent[conv]))
+					sendAll(t, a, conv, fmt.Sprintf("s%d-%d", len(conv), sent[conv]))
 				case 8:
 					f.locked(func() {
 						n := rnd.IntN(4)

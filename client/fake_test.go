@@ -45,6 +45,7 @@ type fake struct {
 	pings  []*wire.Ping
 	states []*wire.ClientState
 	reqs   []string
+	byes   int // goodbyes
 	dials  []dialled
 }
 
@@ -268,6 +269,11 @@ func (c *fakeConn) handle(fr wire.Frame) bool {
 		c.put(res)
 	case *wire.Ack:
 		f.ackedBy(c, m)
+	case *wire.GoAway:
+		f.byes++
+		if c.sess != nil {
+			delete(f.sessions, c.sess.id)
+		}
 	case *wire.ClientState:
 		f.ackedBy(c, m.Ack)
 		f.states = append(f.states, m)

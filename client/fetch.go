@@ -20,7 +20,6 @@ const (
 // todo is what is to be fetched. Guarded by Client.mu.
 type todo struct {
 	sync     bool             // ask Sync
-	me       bool             // ask for the changes of "me"
 	announce bool             // say so when nothing is left
 	tasks    map[string]*task // by conversation; what to ask is seen when its turn comes
 	busy     map[string]bool  // conversations, and "" for Sync, that are being asked for
@@ -38,7 +37,7 @@ func (t *todo) reset() {
 		t.wake = make(chan struct{}, 1)
 	}
 	t.tasks, t.busy = make(map[string]*task), make(map[string]bool)
-	t.sync, t.me, t.announce = false, false, false
+	t.sync, t.announce = false, false
 }
 
 func (t *todo) syncNow() {
@@ -53,7 +52,7 @@ func (t *todo) drop(addr string) { delete(t.tasks, addr) }
 
 // quiet says whether nothing is missing.
 func (t *todo) quiet() bool {
-	return !t.sync && !t.me && len(t.tasks) == 0 && len(t.busy) == 0
+	return !t.sync && len(t.tasks) == 0 && len(t.busy) == 0
 }
 
 // want sees to it that what cv lacks is fetched, after grace. Called with mu held.
@@ -85,7 +84,7 @@ func (c *Client) fetch(ctx context.Context, l *link) {
 	}
 	c.mu.Lock()
 	if !l.resumed {
-		c.todo.sync, c.todo.me = true, true
+		c.todo.sync = true
 	}
 	c.todo.announce = true
 	for _, cv := range c.convs {
@@ -142,11 +141,6 @@ func (c *Client) nextFetch(ctx context.Context, l *link) (work func(), wait time
 	if t.sync && !t.busy[""] && !later(t.notSync) {
 		t.busy[""] = true
 		return func() { c.askSync(ctx, l) }, 0
-	}
-	if t.me && !t.busy["me"] {
-		t.busy["me"] = true
-		ver := c.convo("me").ver
-		return func() { c.askChanges(ctx, l, "me", ver+1) }, 0
 	}
 	for addr, k := range t.tasks {
 		cv := c.convs[addr]
@@ -238,12 +232,6 @@ func (c *Client) askPage(ctx context.Context, l *link, conv string, gap span) {
 func (c *Client) askChanges(ctx context.Context, l *link, conv string, from uint64) {
 	r := new(wire.ChangesResponse)
 	err := l.request(ctx, wire.MethodChanges, &wire.ChangesRequest{Conv: conv, FromVer: from, Limit: changeLimit}, r)
-	if conv == "me" {
-		c.mu.Lock()
-		_, _, wait := refusedBecause(err)
-		c.todo.me = err != nil && wait == 0 && ctx.Err() == nil && retryable(codeOf(err))
-		c.mu.Unlock()
-	}
 	c.answer(ctx, l, conv, err, func() item {
 		r.Conv = conv
 		return item{l: l, changes: r}
@@ -331,7 +319,7 @@ func (c *Client) askSync(ctx context.Context, l *link) {
 			return
 		}
 		if r.Epoch != "" && r.Epoch != l.welcome.Epoch { // the store was changed under our feet
-			l.fail(protocolError("the epoch changed within a connection"))
+			l.fail(errEpoch)
 			return
 		}
 		token = r.Token

@@ -17,6 +17,9 @@ type verdict struct {
 	exact bool          // and no backoff besides
 }
 
+// slowly is the least wait where coming back at once would hardly help.
+const slowly = 5 * time.Second
+
 // ghostTime is how soon after a race our own late Hello can replace us.
 const ghostTime = time.Minute
 
@@ -34,7 +37,7 @@ func final(err error) bool {
 	case wire.ReasonToken, wire.ReasonKicked, wire.ReasonReplaced:
 		return true
 	}
-	return away.Code >= 2000 && away.Code < 3000
+	return away.Code >= 2000 && away.Code < 5000
 }
 
 // judge says how to go on after err ended link l, or an attempt if l is nil. again says
@@ -53,7 +56,7 @@ func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 		case errors.Is(err, errLeft), errors.Is(err, errSilent):
 			c.leave(l.at)
 			return verdict{exact: c.elsewhere(l.at)}
-		case errors.Is(err, errRebind), errors.Is(err, errSlept):
+		case errors.Is(err, errRebind), errors.Is(err, errEpoch), errors.Is(err, errSlept):
 			return verdict{exact: true}
 		}
 		return verdict{}
@@ -86,11 +89,13 @@ func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 			return verdict{}
 		}
 		return verdict{stop: stop}
-	case away.Reason == wire.ReasonKicked:
-		return verdict{stop: stop}
+	case away.Reason == wire.ReasonKicked, l == nil && away.Code >= 3000 && away.Code < 5000:
+		return verdict{stop: stop} // the latter: this Hello will never be taken
+	case away.Reason == wire.ReasonMalformed, away.Reason == wire.ReasonTooLarge:
+		v.wait = max(v.wait, slowly)
 	case away.Reason == wire.ReasonVersion:
 		if l == nil { // as every endpoint that could be reached said, or some were not reached: try on, slowly
-			v.wait = max(v.wait, 10*time.Second)
+			v.wait = max(v.wait, slowly)
 		}
 		return v
 	case away.Reason == wire.ReasonDrain, away.Reason == wire.ReasonRedirect, away.Reason == wire.ReasonOverload:

@@ -41,6 +41,7 @@ type link struct {
 	away  *wire.GoAway // guarded by mu: what the server said on ending it
 	ctl   []byte       // guarded by mu: small frames that may stand between fragments
 	other bool         // guarded by mu: ctl or JSON data hold more than beats
+	bye   error        // guarded by mu: not nil = end for it when all is written
 	data  [][]byte     // guarded by mu: frames and fragments, in order
 	bytes int          // guarded by mu: of data
 }
@@ -285,6 +286,10 @@ func (l *link) writeLoop() {
 		case len(p) > 0:
 			err = l.ca.write(p)
 		default:
+			if bye := l.leaving(); bye != nil {
+				l.fail(bye)
+				return
+			}
 			select {
 			case <-l.wake:
 			case <-l.done:
@@ -298,6 +303,33 @@ func (l *link) writeLoop() {
 		}
 		l.activity.sent(other)
 	}
+}
+
+// farewell is how long the last words may take.
+const farewell = time.Second
+
+// leave ends the link for cause, after saying what was taken and that nobody comes back
+// to this session: the device is away at once.
+func (l *link) leave(cause error) {
+	l.acks.flush()
+	l.control(&wire.GoAway{Reason: "bye"})
+	l.mu.Lock()
+	l.bye = cause
+	l.mu.Unlock()
+	poke(l.wake)
+	t := time.NewTimer(farewell)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		l.fail(cause)
+	case <-l.done:
+	}
+}
+
+func (l *link) leaving() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bye
 }
 
 // next takes what is to be written in one go; other says that it is more than beats.

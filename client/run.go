@@ -210,7 +210,7 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	case <-c.rebind:
 		l.fail(errRebind)
 	case <-ctx.Done():
-		l.fail(context.Cause(ctx))
+		l.leave(context.Cause(ctx))
 	}
 	err := l.cause()
 	cancel()
@@ -220,8 +220,11 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	return err
 }
 
-// errRebind ends a link because the device is on another network now.
-var errRebind = errors.New("anser: the network changed")
+// Why we end a link ourselves to make another at once.
+var (
+	errRebind = errors.New("anser: the network changed")
+	errEpoch  = errors.New("anser: the server began anew")
+)
 
 // adopt makes a welcomed link the current one.
 func (c *Client) adopt(l *link) error {
@@ -296,7 +299,7 @@ func died(err error) bool {
 	if errors.As(err, &away) {
 		return away.Reason == wire.ReasonMalformed || away.Reason == wire.ReasonTooLarge
 	}
-	return !errors.Is(err, errRebind) && !errors.Is(err, context.Canceled) && !errors.Is(err, errSlept)
+	return !errors.Is(err, errRebind) && !errors.Is(err, errEpoch) && !errors.Is(err, context.Canceled) && !errors.Is(err, errSlept)
 }
 
 // fail gives an entry up.

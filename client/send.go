@@ -230,8 +230,8 @@ func (c *Client) check(conv string, m *Outgoing) error {
 		return bad("%q is no address of a conversation: write u/<user> or g/<group>", conv)
 	case len(m.ID) > 64:
 		return bad("the client id has %d bytes; at most 64 are allowed", len(m.ID))
-	case strings.ContainsFunc(m.ID, func(r rune) bool { return r < ' ' || r > '~' }):
-		return bad("the client id holds a character that is not printable ASCII")
+	case strings.ContainsFunc(m.ID, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return bad("the client id holds a space or a character that is not printable ASCII")
 	case len(m.Type) > 64:
 		return bad("the type has %d bytes; at most 64 are allowed", len(m.Type))
 	case !strings.HasPrefix(m.Type, "an:") && !c.types[m.Type]:
