@@ -35,12 +35,15 @@ func (c *Core) noteDevice(u im.UserID, d DeviceInfo) error {
 		return im.AsError(err)
 	}
 	records := []store.Record{{Kind: store.DeviceRecord, User: u, Key: string(d.ID), Value: b}}
-	if most := c.cfg.Limits.Devices; most > 0 {
+	_, here, err := c.st.Get(store.DeviceRecord, u, string(d.ID))
+	if err != nil {
+		return err
+	}
+	if most := c.cfg.Limits.Devices; !here && most > 0 { // one more
 		list, err := c.devices(u)
 		if err != nil {
 			return err
 		}
-		list = slices.DeleteFunc(list, func(o DeviceInfo) bool { return o.ID == d.ID })
 		slices.SortFunc(list, func(a, b DeviceInfo) int { return cmp.Compare(b.LastSeen, a.LastSeen) })
 		for i := most - 1; i < len(list) && len(records) < maxUsersOp; i++ {
 			records = append(records, store.Record{Kind: store.DeviceRecord, User: u, Key: string(list[i].ID)})

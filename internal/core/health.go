@@ -13,6 +13,8 @@ const (
 	slowAfter  = 200 * time.Millisecond // a commit or a turn of the watch
 	stuckAfter = time.Second            // a commit in flight
 	probeAfter = 5 * time.Second        // without a commit, with somebody connected
+	lostAfter  = time.Second            // a turn of the watch that is so late ...
+	lostFor    = 3 * time.Second        // ... for so long on end counts as stuck
 )
 
 // watch measures how late the process runs what is due, and makes a commit where
@@ -21,6 +23,7 @@ type watch struct {
 	began time.Time    // fixed; has a monotonic reading
 	due   atomic.Int64 // when the watch means to look next: nanoseconds since began
 	late  atomic.Int64 // how late it last was, nanoseconds
+	lost  atomic.Int64 // since when it was due without being in time by lostAfter, nanoseconds since began; 0 = it was
 }
 
 func (w *watch) open(now time.Time) {
@@ -32,6 +35,27 @@ func (w *watch) open(now time.Time) {
 func (w *watch) lag() time.Duration {
 	overdue := int64(time.Since(w.began)) - w.due.Load()
 	return time.Duration(max(overdue, w.late.Load()))
+}
+
+// ran notes that the watch runs at now.
+func (w *watch) ran(now time.Time) {
+	at, due := int64(now.Sub(w.began)), w.due.Load()
+	w.late.Store(at - due)
+	if at-due <= int64(lostAfter) {
+		w.lost.Store(0)
+	} else if w.lost.Load() == 0 {
+		w.lost.Store(due)
+	}
+	w.due.Store(at + int64(watchEvery))
+}
+
+// overloaded says that the watch has not been in time for lostFor.
+func (w *watch) overloaded() bool {
+	at, since := int64(time.Since(w.began)), w.lost.Load()
+	if since == 0 {
+		since = w.due.Load()
+	}
+	return at-since > int64(lostFor)
 }
 
 // runWatch looks every 100 ms until ctx ends.
@@ -48,8 +72,7 @@ func (c *Core) runWatch(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := time.Now()
-		w.late.Store(int64(now.Sub(w.began)) - w.due.Load())
-		w.due.Store(int64(now.Add(watchEvery).Sub(w.began)))
+		w.ran(now)
 		h := c.st.Health()
 		if !h.Last.Equal(last) {
 			last, changed = h.Last, now
@@ -70,6 +93,8 @@ func (c *Core) Health() (Health, string) {
 	}
 	lag := c.watch.lag()
 	switch {
+	case c.watch.overloaded():
+		return HealthStuck, "the server is overloaded"
 	case c.draining.Load():
 		return HealthDraining, "this server is about to end"
 	case h.Pending > slowAfter:

@@ -51,9 +51,43 @@ func TestLag(t *testing.T) {
 		want(0)
 		time.Sleep(slowAfter + 1) // it was due, and has not run
 		want(slowAfter + 1)
-		w.late.Store(7)
-		w.due.Store(int64(time.Since(w.began) + watchEvery))
-		want(7) // as late as it last was
+		w.ran(time.Now())
+		want(slowAfter + 1) // as late as it last was
+		time.Sleep(watchEvery)
+		w.ran(time.Now())
+		want(0)
+	})
+}
+
+// More than a second late for more than three on end: with turns in between, or
+// without any.
+func TestOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var w watch
+		w.open(time.Now())
+		turn := func(late time.Duration, want bool) {
+			t.Helper()
+			time.Sleep(watchEvery + late)
+			w.ran(time.Now())
+			if got := w.overloaded(); got != want {
+				t.Fatalf("%v late: overloaded %v; want %v", late, got, want)
+			}
+		}
+		turn(lostAfter+1, false)
+		turn(lostAfter+1, false)
+		turn(lostAfter+1, true)
+		turn(lostAfter, false) // in time, by that measure
+		turn(lostAfter+1, false)
+		turn(lostAfter+1, false)
+		turn(0, false)
+		time.Sleep(watchEvery + lostFor)
+		if w.overloaded() {
+			t.Fatal("too early")
+		}
+		time.Sleep(1)
+		if !w.overloaded() {
+			t.Fatal("it does not run at all")
+		}
 	})
 }
 

@@ -23,13 +23,13 @@ func TestReadIsTold(t *testing.T) {
 	w.from(bob.Session, "u/ann", "2")
 	m, err := phone.Read(t.Context(), "u/bob", 1)
 	w.ok(err)
-	it := laptop.until(isState)
+	it := bob.until(isState) // first, for what ann's devices acknowledge is told with the mark
+	if it.Addr != "u/ann" || it.State.Mine != nil || it.State.Peer == nil || *it.State.Peer != (im.Peer{Read: 1}) {
+		t.Fatalf("%s %+v", it.Addr, it.State)
+	}
+	it = laptop.until(isState)
 	if it.Addr != "u/bob" || it.State.Mine == nil || *it.State.Mine != m || m.Unread != 1 {
 		t.Fatalf("%s %+v; want %+v", it.Addr, it.State.Mine, m)
-	}
-	it = bob.until(isState)
-	if it.Addr != "u/ann" || it.State.Mine != nil || it.State.Peer == nil || it.State.Peer.Read != 1 {
-		t.Fatalf("%s %+v", it.Addr, it.State)
 	}
 	_, err = phone.Read(t.Context(), "u/bob", 1) // moves nothing
 	w.ok(err)
