@@ -70,11 +70,11 @@ type turn struct {
 
 // lost is what was not kept of a conversation's events.
 type lost struct {
-	any    bool
-	seq    im.Seq // the first number; 0 = none
-	ver    im.Ver // the first change; 0 = none
-	state  bool
-	reload bool // the membership changed
+	any         bool
+	first, last im.Seq // numbers; 0 = none
+	from, to    im.Ver // changes; 0 = none
+	state       bool
+	reload      bool // the membership changed
 }
 
 func (f *fans) open(c *Core) {
@@ -126,19 +126,30 @@ func (l *lost) add(j *job) {
 	l.any = true
 	if j.op != nil {
 		l.reload = true
-		if l.seq == 0 {
-			l.seq = j.op.Seq
-		}
+		l.number(j.op.Seq)
 		return
 	}
 	switch ev := j.ev; {
-	case ev.Seq != 0 && l.seq == 0:
-		l.seq = ev.Seq
-	case ev.Ver != 0 && l.ver == 0:
-		l.ver = ev.Ver
+	case ev.Seq != 0:
+		l.number(ev.Seq)
+	case ev.Ver != 0:
+		if l.from == 0 {
+			l.from = ev.Ver
+		}
+		l.to = ev.Ver
 	case ev.State != nil && ev.State.Readers == nil:
 		l.state = true
 	}
+}
+
+func (l *lost) number(n im.Seq) {
+	if n == 0 {
+		return
+	}
+	if l.first == 0 {
+		l.first = n
+	}
+	l.last = n
 }
 
 // tick lets the workers tell heads that moved, and try again what could not be read.

@@ -51,15 +51,21 @@ func TestMembersAsOfEachNumber(t *testing.T) {
 	w := newWorld(t, Config{})
 	g := w.group("ann", "bob")
 	ann, bob, eve := w.login("ann", "phone"), w.login("bob", "phone"), w.login("eve", "phone")
+	upTo := func(n im.Seq) { // so that the worker is not behind: who came and went meanwhile hears only that
+		bob.until(func(it Item) bool { return it.Seq == n })
+	}
 	bob.send(g, "m2", "m2")
 	_, err := w.as("ann").GroupAdd(t.Context(), g, []im.UserID{"eve"}) // 3
 	w.ok(err)
+	upTo(3)
 	bob.send(g, "m4", "m4")
 	_, err = w.as("ann").GroupRemove(t.Context(), g, []im.UserID{"eve"}) // 5
 	w.ok(err)
+	upTo(5)
 	bob.send(g, "m6", "m6")
 	_, err = w.as("ann").GroupAdd(t.Context(), g, []im.UserID{"eve"}) // 7
 	w.ok(err)
+	upTo(7)
 	bob.send(g, "m8", "m8")
 
 	it := eve.next()

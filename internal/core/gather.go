@@ -394,11 +394,7 @@ func (w *fan) catchUp(conv im.ConvID, gone lost) error {
 		return err
 	}
 	give := func(box *hub.Session, from im.Seq) {
-		seq := gone.seq
-		if seq != 0 {
-			seq = max(seq, from)
-		}
-		box.Lack(g.conv, seq, gone.ver, gone.state || gone.reload)
+		box.Lack(g.conv, max(gone.first, from), gone.last, gone.from, gone.to, gone.state || gone.reload)
 	}
 	if g.crowd != nil {
 		for _, s := range g.crowd.all() {

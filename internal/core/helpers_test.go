@@ -165,7 +165,7 @@ func (c *client) quiet(f func(Item) bool) {
 
 // as is a session of a user's device that stands outside the hub: it is told nothing.
 func (w *world) as(u im.UserID) *Session {
-	return &Session{c: w.c, user: u, device: "phone"}
+	return &Session{c: w.c, user: u, device: "phone", self: im.DirectAddress(u)}
 }
 
 func (w *world) id() im.ClientID { return im.ClientID(fmt.Sprintf("id-%d", w.ids.Add(1))) }

@@ -94,23 +94,26 @@ func (s *Session) give(w Work, f Food, m *mark) {
 	if m.ver != w.Ver || w.Ver == 0 {
 		ver = 0
 	}
+	var lastSeq im.Seq // of those that are queued
+	var lastVer im.Ver
+	if w.Seq != 0 {
+		lastSeq = w.Seq - 1
+	}
+	if w.Ver != 0 {
+		lastVer = w.Ver - 1
+	}
 	for _, ev := range f.Events {
-		isSeq := ev.Seq != 0
-		if isSeq && (seq == 0 || ev.Seq < w.Seq) || !isSeq && (ver == 0 || ev.Ver < w.Ver) {
+		if ev.Seq != 0 && (seq == 0 || ev.Seq < w.Seq) || ev.Ver != 0 && (ver == 0 || ev.Ver < w.Ver) {
 			continue
 		}
-		if isSeq && m.tookOwn(ev.Seq) {
-			continue
-		}
-		if !s.room(ev.Size()) {
-			if isSeq {
-				seq, ver = min(seq, ev.Seq-1), 0
-			} else {
-				ver = min(ver, ev.Ver-1)
+		if ev.Seq == 0 || !m.tookOwn(ev.Seq) {
+			if !s.room(ev.Size()) {
+				seq, ver = min(seq, lastSeq), min(ver, lastVer)
+				break
 			}
-			break
+			s.feed(Item{f.Addr, ev})
 		}
-		s.feed(Item{f.Addr, ev})
+		lastSeq, lastVer = max(lastSeq, ev.Seq), max(lastVer, ev.Ver)
 	}
 	switch {
 	case w.Seq == 0 || seq == 0:
@@ -207,50 +210,43 @@ func (s *Session) Given(o Owner, conv im.ConvID, seq im.Seq) {
 	clear(s.queue[len(kept):])
 	s.queue = kept
 	s.weigh(-bytes, -gone)
-	if s.lag == nil {
-		s.lag = &lag{}
+	if m := s.mark(conv); m != nil {
+		s.lag.alter(conv, m, func(m *mark) {
+			m.seqSeen = max(m.seqSeen, seen)
+			m.seq = max(m.seq, seq+1)
+		})
 	}
-	m := s.lag.marks[conv]
-	if m == nil {
-		if s.lag.marks == nil {
-			s.lag.marks = map[im.ConvID]*mark{}
-		}
-		m = &mark{}
-		s.lag.marks[conv] = m
-	}
-	s.lag.alter(conv, m, func(m *mark) {
-		m.seqSeen = max(m.seqSeen, seen)
-		m.seq = max(m.seq, seq+1)
-	})
 	s.lighten()
 	s.leave()
 }
 
-// Lack says that the session has missed a conversation from a number and a change on
-// (0 = none of these), or its state: somebody upstream had no room. It takes the place
-// of the offers.
-func (s *Session) Lack(conv im.ConvID, seq im.Seq, ver im.Ver, state bool) {
+// Lack says that numbers first..last and changes from..to of a conversation (0 = none)
+// or its state were to be offered to the session, and somebody upstream had no room for
+// them. It takes the place of these offers.
+func (s *Session) Lack(conv im.ConvID, first, last im.Seq, from, to im.Ver, state bool) {
 	s.mu.Lock()
-	if !s.gone {
-		s.hub.counts.missed.Add(1)
-		if s.lag != nil && s.lag.marks[conv] != nil { // what a feeder has given is not lacking
-			m := s.lag.marks[conv]
-			if seq != 0 {
-				seq = max(seq, m.seq)
+	if s.gone {
+		s.mu.Unlock()
+		return
+	}
+	s.hub.counts.missed.Add(1)
+	if m := s.mark(conv); m != nil {
+		s.lag.alter(conv, m, func(m *mark) {
+			m.state = m.state || state
+			if last != 0 && first <= last {
+				if m.seq == 0 { // else a feeder has given all below it
+					m.seq = first
+				}
+				m.seqTo, m.seqSeen = max(m.seqTo, last), max(m.seqSeen, last)
 			}
-			if ver != 0 {
-				ver = max(ver, m.ver)
+			if to != 0 {
+				if m.ver == 0 {
+					m.ver = from
+				}
+				m.verTo, m.verSeen = max(m.verTo, to), max(m.verSeen, to)
 			}
-		}
-		if seq != 0 {
-			s.lack(conv, seq, 0, numbered, true)
-		}
-		if ver != 0 {
-			s.lack(conv, 0, ver, changed, true)
-		}
-		if state {
-			s.lack(conv, 0, 0, stated, true)
-		}
+		})
+		s.lighten()
 	}
 	s.leave()
 }

@@ -177,23 +177,41 @@ func (s *Session) miss(ev *Event, w what) {
 
 // lack notes what has to be fed. mu is held.
 func (s *Session) lack(conv im.ConvID, seq im.Seq, ver im.Ver, w what, offered bool) {
-	if w == fleeting {
+	switch w {
+	case fleeting:
+		return
+	case syncAsked:
+		if s.lag == nil {
+			s.lag = &lag{}
+		}
+		s.giveUp()
 		return
 	}
+	if m := s.mark(conv); m != nil {
+		s.lag.alter(conv, m, func(m *mark) {
+			m.state = m.state || w == stated
+			m.need(seq, ver, offered)
+		})
+	}
+}
+
+// mark finds or makes the mark of conv. nil: the session is to be asked to sync
+// instead, since it has too many. mu is held, and alter has to follow.
+func (s *Session) mark(conv im.ConvID) *mark {
 	if s.lag == nil {
 		s.lag = &lag{}
 	}
 	l := s.lag
 	if l.all {
-		return
+		return nil
 	}
 	m, most := l.marks[conv], MaxBehind
 	if s.owner == nil {
 		most = MaxResumed
 	}
-	if w == syncAsked || (m == nil || !m.behind()) && l.behind >= most || m == nil && len(l.marks) >= 2*MaxBehind {
+	if (m == nil || !m.behind()) && l.behind >= most || m == nil && len(l.marks) >= 2*MaxBehind {
 		s.giveUp()
-		return
+		return nil
 	}
 	if m == nil {
 		if l.marks == nil {
@@ -202,13 +220,7 @@ func (s *Session) lack(conv im.ConvID, seq im.Seq, ver im.Ver, w what, offered b
 		m = &mark{}
 		l.marks[conv] = m
 	}
-	l.alter(conv, m, func(m *mark) {
-		if w == stated {
-			m.state = true
-			return
-		}
-		m.need(seq, ver, offered)
-	})
+	return m
 }
 
 // giveUp turns the marks into the one that says all. What a feeder gave and nobody
