@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -370,4 +372,40 @@ func TestProgress(t *testing.T) {
 		}
 	}
 	newProgress(io.Discard, true).phase("nothing", 0, nil)()
+}
+
+// Where the figures cannot be written is said before the work, not after it.
+func TestJSONPath(t *testing.T) {
+	f := newFake(t, sound)
+	env, _ := testEnv(f)
+	p := testPairs("tcp")
+	p.JSON = filepath.Join(t.TempDir(), "not there", "x.json")
+	if err := p.Run(t.Context(), env); err == nil || errors.Is(err, ErrUnsound) || len(f.ln) != 0 {
+		t.Errorf("got %v", err)
+	}
+	p.JSON = filepath.Join(t.TempDir(), "x.json")
+	if err := p.Run(t.Context(), env); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(p.JSON)
+	if err != nil || !json.Valid(b) {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
+// Ctrl-C ends the bench and all that it started, and is no finding.
+func TestBrokenOff(t *testing.T) {
+	env, out := testEnv(newFake(t, sound))
+	ctx, cancel := context.WithCancel(t.Context())
+	p := testPairs("tcp")
+	p.Seconds = 600
+	timer := time.AfterFunc(200*time.Millisecond, cancel)
+	defer timer.Stop()
+	err := p.Run(ctx, env)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnsound) {
+		t.Errorf("got %v", err)
+	}
+	if !bytes.Contains(out.Bytes(), []byte(`"sent"`)) {
+		t.Error("what was measured until then is not told")
+	}
 }

@@ -109,6 +109,18 @@ func (r *Report) sound() error {
 	return fmt.Errorf("%w: %s", ErrUnsound, strings.Join(bad, ", "))
 }
 
+// check sees to it that the JSON can be written, before the work that it tells of.
+func (o Output) check() error {
+	if o.JSON == "" || o.JSON == "-" {
+		return nil
+	}
+	f, err := os.Create(o.JSON)
+	if err != nil {
+		return fmt.Errorf("--json: %w", err)
+	}
+	return f.Close()
+}
+
 // write writes the report: the table for people, the JSON where out says.
 func (e *Env) write(out Output, r *Report) error {
 	return e.writeAny(out, r, r.table)

@@ -41,6 +41,9 @@ func (e *Env) newStage(ctx context.Context, bench string, t *Target, out Output,
 	if size < bodyHeader || size > 1<<20 {
 		return nil, fmt.Errorf("--size is from %d (what a message says of itself) to %d", bodyHeader, 1<<20)
 	}
+	if err := out.check(); err != nil {
+		return nil, err
+	}
 	debug.SetGCPercent(400) // little is allocated, and the processors are the server's
 	s := &stage{
 		env:    e,

@@ -44,6 +44,9 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 	if t.Preload < 0 || t.Messages < 1 || t.Conversations < 1 || t.Batch < 1 || t.Size < 1 {
 		return errors.New("--messages, --conversations, --batch and --size are from 1, --preload from 0")
 	}
+	if err := t.check(); err != nil {
+		return err
+	}
 	o := StoreOptions{Data: t.Data, Preload: t.Preload, Conversations: t.Conversations, Messages: t.Messages, Batch: t.Batch, Size: t.Size}
 	if o.Data == "" {
 		dir, err := os.MkdirTemp(freshParent(), "anser-bench-")
