@@ -44,9 +44,10 @@ type Config struct {
 	unsafeNoSync bool   // tests only: commits are not synced
 	memtable     uint64 // tests only: bytes
 	checkpoint   int    // tests only: entries between checkpoints
-	recentIDs    int    // tests only: see recentIDs
+	recent       int    // tests only: rows and client ids that the writer remembers
 	filterBytes  int    // tests only: of the filter of client ids
 	members      int    // tests only: rows of users in memory
+	still        bool   // tests only: the free space is not watched
 }
 
 // DB is an open database. Its methods may be called by any goroutine.
@@ -77,6 +78,7 @@ type DB struct {
 
 	health health
 	stats  counters
+	wrote  chan struct{} // fixed; 1 deep: wakes watchSpace
 
 	deliveredMu     sync.Mutex
 	deliveries      []*conv // guarded by deliveredMu: whose delivered numbers no commit took yet

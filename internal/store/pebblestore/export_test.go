@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store"
 )
 
 // Unsafe turns syncs off.
@@ -11,9 +12,15 @@ func (c Config) Unsafe() Config { c.unsafeNoSync = true; return c }
 
 // Tiny makes everything small that is there in large, so that it turns over often.
 func (c Config) Tiny() Config {
-	c.memtable, c.checkpoint, c.filterBytes, c.members = 64<<10, 150, 1<<10, 8
+	c.memtable, c.checkpoint, c.filterBytes, c.members, c.recent = 64<<10, 150, 1<<10, 8, 16
 	return c
 }
+
+// Memtable sets the bytes of a memtable.
+func (c Config) Memtable(bytes uint64) Config { c.memtable = bytes; return c }
+
+// Still has nobody ask the disk but CheckSpace.
+func (c Config) Still() Config { c.still = true; return c }
 
 // CheckSpace asks the disk now.
 func (db *DB) CheckSpace() { db.checkSpace() }
@@ -42,4 +49,24 @@ func (s *Store) SkipTo(id im.ConvID, seq im.Seq) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// Keys of the app that every store has.
+
+func KeyMeta() []byte           { return keyMeta(nil) }
+func KeyApp(name string) []byte { return keyApp(nil, name) }
+func KeyMessage(c im.ConvID, seq im.Seq) []byte {
+	return keyMessage(nil, 1, c, seq)
+}
+func KeyChange(c im.ConvID, v im.Ver) []byte                { return keyChange(nil, 1, c, v) }
+func KeyRow(u im.UserID, c im.ConvID) []byte                { return keyRow(nil, 1, u, c) }
+func KeyInfo(c im.ConvID) []byte                            { return keyConv(nil, 1, tagInfo, c) }
+func KeyHead(c im.ConvID) []byte                            { return keyConv(nil, 1, tagHead, c) }
+func KeyDirect(a, b im.UserID) []byte                       { return keyDirect(nil, 1, pair(a, b)) }
+func KeyID(c im.ConvID, u im.UserID, id im.ClientID) []byte { return keyID(nil, 1, 1, c, u, id) }
+func KeyCursor(u im.UserID, d im.DeviceID, c im.ConvID) []byte {
+	return keyCursor(nil, 1, u, d, c)
+}
+func KeyRecord(k store.RecordKind, u im.UserID, key string) []byte {
+	return keyRecord(nil, 1, k, u, key)
 }

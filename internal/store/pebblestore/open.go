@@ -27,7 +27,7 @@ import (
 func Open(cfg Config) (*DB, error) {
 	db := &DB{cfg: cfg, fs: cfg.FS, log: cfg.Log, clock: cfg.Clock,
 		apps: map[string]*Store{}, making: map[string]bool{}, lastApp: 1, written: make(chan struct{}), finished: make(chan struct{}), closing: make(chan struct{}),
-		free: make(chan *batch, inFlight), finish: make(chan *batch, inFlight)}
+		free: make(chan *batch, inFlight), finish: make(chan *batch, inFlight), wrote: make(chan struct{}, 1)}
 	if db.fs == nil {
 		db.fs = vfs.Default
 	}
@@ -126,8 +126,7 @@ func (db *DB) open() error {
 	if db.peb, err = pebble.Open(db.cfg.Dir, opts); err != nil {
 		return im.Wrap(im.Unavailable, err, fmt.Sprintf("the store in %s cannot be opened: %v", db.cfg.Dir, err))
 	}
-	w := &writer{db: db, recent: recent{rows: map[string][]byte{}}}
-	w.ids.half = [2]idTable{newIDTable(), newIDTable()}
+	w := newWriter(db)
 	if err = db.load(w, there); err == nil {
 		err = db.checkIdentity(w, there)
 	}

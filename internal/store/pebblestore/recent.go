@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"math/bits"
+
 	"github.com/anser-im/anser/internal/im"
 )
 
@@ -12,10 +14,8 @@ type recent struct {
 	rows, old map[string][]byte // nil = removed
 	since     im.Position       // all that was written above it is here
 	turned    im.Position       // rows begins above it
+	most      int               // fixed: rows in the newer half when the older is forgotten
 }
-
-// recentRows is when the older half is forgotten.
-const recentRows = 1 << 14
 
 func (r *recent) put(key, row []byte) {
 	if row != nil {
@@ -36,10 +36,10 @@ func (r *recent) get(key []byte) (row []byte, known bool) {
 // turn forgets the older half if there is enough in the newer. at is the newest
 // commit applied.
 func (r *recent) turn(at im.Position) {
-	if len(r.rows) < recentRows {
+	if len(r.rows) < r.most {
 		return
 	}
-	r.old, r.rows = r.rows, make(map[string][]byte, recentRows)
+	r.old, r.rows = r.rows, map[string][]byte{}
 	r.since, r.turned = r.turned, at
 }
 
@@ -48,6 +48,7 @@ type recentIDs struct {
 	half   [2]idTable // the newer first
 	since  im.Position
 	turned im.Position
+	most   int // fixed; a batch may go beyond it
 }
 
 // idTable finds entries by fingerprint.
@@ -65,12 +66,9 @@ type idEntry struct {
 	kept   kept
 }
 
-// recentIDCount is how many ids half a recentIDs holds before it turns. A batch may go
-// beyond it.
-const recentIDCount = 1 << 16
-
-func newIDTable() idTable {
-	return idTable{slots: make([]int32, 4*recentIDCount)}
+// newIDTable makes a table for about n entries; it takes any number, more slowly.
+func newIDTable(n int) idTable {
+	return idTable{slots: make([]int32, 1<<bits.Len(uint(4*n-1)))}
 }
 
 func (t *idTable) put(e idEntry) {
@@ -121,7 +119,7 @@ func (r *recentIDs) get(fp uint64, app uint32, conv im.ConvID, sender im.UserID,
 
 // turn is recent's.
 func (r *recentIDs) turn(at im.Position) {
-	if len(r.half[0].entries) < recentIDCount {
+	if len(r.half[0].entries) < r.most {
 		return
 	}
 	r.half[0], r.half[1] = r.half[1], r.half[0]

@@ -36,6 +36,8 @@ type writer struct {
 	entries int        // of `t` rows since then
 	points  checkpoint // the one under way
 
+	wrote uint64 // bytes since the disk was last asked for its free space
+
 	// of the batch under way
 	n       uint64
 	b       *batch
@@ -100,6 +102,24 @@ type newCursor struct {
 	c  *conv
 	m  *member
 	to cursor
+}
+
+// recentRows and recentIDs are how many of the newest rows and client ids the writer
+// remembers, at least.
+const (
+	recentRows     = 1 << 14
+	recentIDCount  = 1 << 16
+	recentIDsSmall = 1 << 13
+)
+
+func newWriter(db *DB) *writer {
+	rows, ids := recentRows, recentIDCount
+	if db.cfg.Small {
+		ids = recentIDsSmall
+	}
+	rows, ids = or(db.cfg.recent, rows), or(db.cfg.recent, ids)
+	return &writer{db: db, recent: recent{rows: map[string][]byte{}, most: rows},
+		ids: recentIDs{half: [2]idTable{newIDTable(ids), newIDTable(ids)}, most: ids}}
 }
 
 // run is the writer's life. It ends when the queue is closed and empty, everything
@@ -222,6 +242,7 @@ func (w *writer) finish(must bool) {
 	if w.peb != nil || len(w.touched) > 0 || must {
 		w.seal()
 		b.rows, b.bytes = uint64(b.peb.Count()), uint64(b.peb.Len())
+		w.spent(b.bytes)
 		if err := w.db.write(b.peb); err != nil {
 			w.db.fail(err)
 		}
