@@ -142,8 +142,11 @@ func (b *beater) due() time.Time {
 		sent = b.last
 	}
 	due := sent.Add(b.interval())
-	if b.health3 > 0 {
+	switch {
+	case b.health3 == 1:
 		due = b.last.Add(min(againIfStuck, b.interval()))
+	case b.health3 > 1: // it stays, and looks as often as in the foreground
+		due = b.last.Add(min(b.t.foreground, b.interval()))
 	}
 	if t, ok := b.oldest(); ok && !t.Equal(b.checked) {
 		if late := t.Add(lateSend); late.Before(due) {

@@ -347,6 +347,20 @@ type State struct {
 	RetryAt  time.Time // waiting: the next attempt; zero = when the network is back
 }
 
+// same says whether two states say the same. Errors are compared by their text: not
+// every error can be compared.
+func (s State) same(o State) bool {
+	text := func(err error) string {
+		if err == nil {
+			return ""
+		}
+		return err.Error()
+	}
+	a, b := text(s.Err), text(o.Err)
+	s.Err, o.Err = nil, nil
+	return s == o && a == b
+}
+
 // State tells how the connection stands.
 func (c *Client) State() State {
 	c.stateMu.Lock()
@@ -359,7 +373,7 @@ func (c *Client) setState(change func(*State)) {
 	c.stateMu.Lock()
 	before := c.state
 	change(&c.state)
-	same := before == c.state
+	same := before.same(c.state)
 	c.stateMu.Unlock()
 	if !same {
 		poke(c.stateCh)
@@ -373,7 +387,7 @@ func (c *Client) tellState(stop <-chan struct{}) {
 	}
 	var told State
 	tell := func() {
-		if s := c.State(); s != told {
+		if s := c.State(); !s.same(told) {
 			told = s
 			c.opt.OnState(s)
 		}

@@ -28,6 +28,7 @@ const (
 	maxHeld    = 512       // messages that came ahead of their turn; later ones are fetched again
 	maxNumber  = 1<<63 - 1 // a number above it is nonsense
 	maxCovered = 64        // spans that are kept in the store
+	maxSpans   = 1024      // spans ahead of their turn; what comes between others is then fetched again
 )
 
 func newConvo(addr string) *convo {
@@ -86,7 +87,7 @@ func (c *convo) settle(seq uint64, out give) {
 		c.met = true
 	}
 	c.head = max(c.head, seq)
-	if !c.met || seq > c.done {
+	if (!c.met || seq > c.done) && len(c.covered) < maxSpans {
 		c.covered = c.covered.add(seq, seq)
 	}
 	c.advance(out)
@@ -105,7 +106,9 @@ func (c *convo) page(from, to uint64, messages []*Message, out give) {
 				break
 			}
 		}
-		c.covered = c.covered.add(from, to)
+		if len(c.covered) < maxSpans {
+			c.covered = c.covered.add(from, to)
+		}
 		return
 	}
 	ready := c.takeHeld(to)

@@ -230,8 +230,14 @@ func (c *Client) out(cv *convo, b *batch) give {
 		if e := c.box.find(cv.addr, m.ID); e != nil && m.Sender == c.user {
 			// Our own message, whose SENDACK got lost: it stands for it.
 			s := Sent{ID: m.ID, Conv: cv.addr, Seq: m.Seq, N: m.N, Time: m.Time, Duplicate: true}
-			c.settle(e)
-			b.later(func() { e.pending.finish(s, nil); poke(c.pumpNow) })
+			c.box.remove(e)
+			b.later(func() {
+				c.mu.Lock()
+				delete(c.pending, outKey(cv.addr, s.ID))
+				c.mu.Unlock()
+				e.pending.finish(s, nil)
+				poke(c.pumpNow)
+			})
 			if !e.status {
 				b.puts.Delete(orderKey(e.order))
 			}

@@ -600,3 +600,9 @@ func (f *fake) away(g *wire.GoAway) {
 		c.finish(g)
 	}
 }
+
+// exampleTB stands for a test where there is none.
+type exampleTB struct{ testing.TB }
+
+func (exampleTB) Cleanup(func())                    {}
+func (exampleTB) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

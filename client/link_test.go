@@ -357,6 +357,53 @@ func TestNetworks(t *testing.T) {
 	})
 }
 
+func TestHoldSignals(t *testing.T) {
+	bubble(t, "said again on every link", func(t *testing.T, f *fake) {
+		var got []client.Signal
+		a := start(t, f, func(o *client.Options) { o.OnSignal = func(s client.Signal) { got = append(got, s) } })
+		settle(time.Second)
+		a.c.HoldSignals(true)
+		settle(time.Second)
+		f.drop()
+		settle(5 * time.Second)
+		f.locked(func() {
+			if len(f.states) != 2 || !*f.states[0].HoldSignals || !*f.states[1].HoldSignals {
+				t.Errorf("%v", f.states)
+			}
+			for c := range f.conns {
+				c.put(&wire.Signal{Conv: "u/bob", Kind: "typing", Sender: "bob", Device: "d"})
+			}
+		})
+		settle(time.Second)
+		if len(got) != 1 || got[0].Kind != "typing" || got[0].Sender != "bob" || got[0].TTL != 10*time.Second {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
+// oddError is an error that cannot be compared.
+type oddError []string
+
+func (oddError) Error() string { return "odd" }
+
+func TestOddErrors(t *testing.T) {
+	bubble(t, "of the token source", func(t *testing.T, f *fake) {
+		n := 0
+		a := start(t, f, func(o *client.Options) {
+			o.Token = func(context.Context) (string, error) {
+				if n++; n < 5 {
+					return "", oddError{"x"}
+				}
+				return "token", nil
+			}
+		})
+		settle(time.Minute)
+		if s := a.c.State(); s.Phase != client.Online {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestVerbs(t *testing.T) {
 	bubble(t, "wait for a link, repeat, and give up with the context", func(t *testing.T, f *fake) {
 		f.post("u/bob", "bob", "hi", true)

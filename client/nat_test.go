@@ -260,7 +260,7 @@ func TestDeadService(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 		f.locked(func() { h = wire.HealthOK })
-		settle(10 * time.Second)
+		settle(31 * time.Second)
 		if s := a.c.State(); s.Stuck {
 			t.Errorf("%+v", s)
 		}

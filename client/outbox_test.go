@@ -300,6 +300,12 @@ func TestOutboxOrder(t *testing.T) {
 		if _, err := p.Wait(ctx); !errors.Is(err, client.ErrOffline) {
 			t.Error(err)
 		}
+		f.locked(func() { f.refuse["tcp://one:1"] = true })
+		f.drop()
+		settle(time.Second)
+		if _, err := a.c.Send(ctx, "u/bob", client.Outgoing{Flags: client.Flags(wire.FlagStatus)}); !errors.Is(err, client.ErrOffline) {
+			t.Errorf("without a connection: %v", err)
+		}
 	})
 }
 

@@ -204,6 +204,12 @@ func (c *Client) serve(ctx context.Context, l *link) error {
 	}
 	wg.Go(l.writeLoop)
 	close(l.adopted)
+	c.mu.Lock()
+	hold := c.net.hold
+	c.mu.Unlock()
+	if hold {
+		c.HoldSignals(true) // a session does not remember it
+	}
 	poke(c.pumpNow)
 	select {
 	case <-l.done:

@@ -65,7 +65,7 @@ func (p *Pending) finish(s Sent, err error) {
 //
 // A STATUS message is for now: it is not kept, and fails with its connection.
 //
-// Errors: ErrOutboxFull; the store's; *Error with CodeInvalid or CodeTooLarge for what
+// Errors: ErrOutboxFull; ErrOffline for a STATUS message; the store's; *Error with CodeInvalid or CodeTooLarge for what
 // no server would take.
 func (c *Client) Send(ctx context.Context, conv string, m Outgoing) (*Pending, error) {
 	if err := ctx.Err(); err != nil {
@@ -118,6 +118,10 @@ func (c *Client) enqueue(tx Tx, conv string, m Outgoing) (*entry, *Pending, erro
 	if old := c.box.find(conv, m.ID); old != nil {
 		c.mu.Unlock()
 		return nil, old.pending, nil
+	}
+	if e.status && c.link == nil {
+		c.mu.Unlock()
+		return nil, nil, ErrOffline
 	}
 	e.order = c.box.next
 	if !c.box.add(e) {
