@@ -116,8 +116,11 @@ func (p *progress) lines(ctx context.Context, what string, total int64, rate boo
 		select {
 		case <-t.C:
 		case <-ctx.Done():
-			if n := at(); n > 0 || total == 0 {
-				fmt.Fprintf(p.w, "%s: %s in %.1f s\n", what, group(uint64(n)), time.Since(begin).Seconds())
+			took := time.Since(begin).Seconds()
+			if n := at(); n > 0 {
+				fmt.Fprintf(p.w, "%s: %s in %.1f s\n", what, group(uint64(n)), took)
+			} else {
+				fmt.Fprintf(p.w, "%s: %.1f s\n", what, took)
 			}
 			return
 		}
