@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,7 +221,19 @@ func (w *world) group(owner im.UserID, members ...im.UserID) im.Address {
 	w.Helper()
 	g, err := w.as(owner).GroupCreate(w.Context(), NewGroup{ID: w.id(), Name: "test", Members: members})
 	w.ok(err)
+	w.spreadAll()
 	return im.GroupAddress(g.ID)
+}
+
+// spreadAll waits until the fan-out has done all that was handed to it.
+func (w *world) spreadAll() {
+	for _, f := range w.c.fans.workers {
+		for busy := true; busy; runtime.Gosched() {
+			f.mu.Lock()
+			busy = len(f.turns) > 0
+			f.mu.Unlock()
+		}
+	}
 }
 
 func (w *world) mine(u im.UserID, conv im.Address) im.Mine {

@@ -203,7 +203,7 @@ func (tw *town) lacks(d *device) string {
 // people talk, alter messages and come and go. In the end each device has been told
 // every number and every change, and none twice within a session.
 func TestDevicesMissNothing(t *testing.T) {
-	steps := 60
+	steps := 30
 	if testkit.Soak(t) {
 		steps = 2000
 	}
