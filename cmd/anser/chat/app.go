@@ -34,9 +34,15 @@ type app struct {
 	cur   string            // guarded by mu: the conversation that is talked to; "" = none
 	convs map[string]*place // guarded by mu: by address
 	names map[string]bool   // guarded by mu: users that were seen, for completion
-	sent  map[string]string // guarded by mu: client id -> text on its way
+	sent  map[string]*onWay // guarded by mu: by client id
 	phase client.Phase      // guarded by mu
 	typed time.Time         // guarded by mu: when the last typing signal went out
+}
+
+// onWay is a message that was typed in this run and has no answer yet.
+type onWay struct {
+	text  string
+	shown chan struct{} // closed when its outcome has been printed
 }
 
 // place is what is known of one conversation.
@@ -53,7 +59,7 @@ type place struct {
 
 func newApp(user string, l lang, p paint, out screen) *app {
 	return &app{user: user, lang: l, p: p, out: out, convs: map[string]*place{},
-		names: map[string]bool{}, sent: map[string]string{}}
+		names: map[string]bool{}, sent: map[string]*onWay{}}
 }
 
 // place is the conversation's entry, made if there is none. a.mu is held.
@@ -64,9 +70,21 @@ func (a *app) place(conv string) *place {
 		a.convs[conv] = pl
 		if peer, ok := strings.CutPrefix(conv, "u/"); ok {
 			a.names[peer] = true
+		} else if a.c != nil {
+			go a.ask(conv)
 		}
 	}
 	return pl
+}
+
+// ask learns how a conversation that was met just now is called.
+func (a *app) ask(conv string) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if c, err := a.c.Conversation(ctx, conv); err == nil {
+		a.heard(c)
+		a.out.refresh()
+	}
 }
 
 // title is how a conversation is called where it has no name.
@@ -129,6 +147,9 @@ func (a *app) message(conv string, m *client.Message) {
 	name := pl.title
 	a.mu.Unlock()
 
+	if !here && m.Type == client.TypeGroup && m.Sender == a.user {
+		return // the command that did it says so
+	}
 	line := a.line(m)
 	if !here {
 		line = a.p.mark("• ") + a.p.dim("["+name+"] ") + line
@@ -168,20 +189,32 @@ func (a *app) changed(conv string, ch *client.Change) {
 	a.mu.Lock()
 	here := conv == a.cur
 	a.mu.Unlock()
-	if !here || ch.Message == nil || !ch.Message.Shown() {
+	own := ch.By == a.user && ch.Device == a.c.State().Device // the command has said so
+	if !here || own || ch.Message == nil || !ch.Message.Shown() {
 		return
 	}
 	switch ch.Kind {
 	case wire.ChangeRecall:
-		a.out.print(a.p.dim(a.lang.say(sayRecalls, oneLine(ch.By), ch.Seq)))
+		a.recalled(ch.By, ch.Seq)
 	case wire.ChangeEdit:
-		a.out.print(a.p.dim(a.lang.say(sayEdits, ch.Seq, oneLine(ch.Message.Text()))))
+		a.edited(ch.Seq, ch.Message.Text())
 	}
+}
+
+func (a *app) recalled(by string, seq uint64) {
+	if by == a.user {
+		by = a.lang.say(sayYou)
+	}
+	a.out.print(a.p.dim(a.lang.say(sayRecalls, oneLine(by), seq)))
+}
+
+func (a *app) edited(seq uint64, text string) {
+	a.out.print(a.p.dim(a.lang.say(sayEdits, seq, oneLine(text))))
 }
 
 func (a *app) wasSent(conv string, s *client.Sent) {
 	a.mu.Lock()
-	text, known := a.sent[s.ID]
+	m := a.sent[s.ID]
 	delete(a.sent, s.ID)
 	pl := a.place(conv)
 	pl.mine, pl.newest, pl.last = max(pl.mine, s.Seq), max(pl.newest, s.Seq), s.Time
@@ -190,11 +223,12 @@ func (a *app) wasSent(conv string, s *client.Sent) {
 	}
 	name, here := pl.title, conv == a.cur
 	a.mu.Unlock()
-	if !known {
+	if m == nil {
 		return // of an earlier run
 	}
+	defer close(m.shown)
 	line := fmt.Sprintf("%s %s %s", a.p.dim(s.Time.Local().Format("15:04")+fmt.Sprintf(" #%d", s.Seq)),
-		a.p.dim(a.lang.say(sayYou)+" ✓"), strings.ReplaceAll(clean(text), "\n", "\n        "))
+		a.p.dim(a.lang.say(sayYou)+" ✓"), strings.ReplaceAll(clean(m.text), "\n", "\n        "))
 	if !here {
 		line = a.p.dim("["+name+"] ") + line
 	}
@@ -203,7 +237,11 @@ func (a *app) wasSent(conv string, s *client.Sent) {
 
 func (a *app) failed(s *client.Sent, err error) {
 	a.mu.Lock()
-	text := a.sent[s.ID]
+	text := ""
+	if m := a.sent[s.ID]; m != nil {
+		text = m.text
+		defer close(m.shown)
+	}
 	delete(a.sent, s.ID)
 	a.mu.Unlock()
 	a.out.print(a.p.red("✗ " + a.lang.say(sayNotSent, oneLine(text), a.lang.tell(err))))

@@ -58,7 +58,7 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
 	l := language()
-	token, err := c.source(l, sign)
+	token, err := c.source(ctx, l, sign)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 }
 
 // source says where tokens come from.
-func (c *Command) source(l lang, sign Signer) (func(context.Context) (string, error), error) {
+func (c *Command) source(ctx context.Context, l lang, sign Signer) (func(context.Context) (string, error), error) {
 	if c.Token != "" {
 		if who := subject(c.Token); c.User == "" {
 			c.User = who
@@ -128,7 +128,12 @@ func (c *Command) source(l lang, sign Signer) (func(context.Context) (string, er
 	if err != nil {
 		return nil, err
 	}
-	return (&account{base: c.Login, user: c.User, device: c.Device, password: password}).token, nil
+	acc := &account{base: c.Login, user: c.User, device: c.Device, password: password}
+	var refused *client.Error
+	if err := acc.enter(ctx); errors.As(err, &refused) { // a server that is not there is another matter
+		return nil, errors.New(l.tell(err))
+	}
+	return acc.token, nil
 }
 
 // reader is a screen with lines of its own.
@@ -182,7 +187,7 @@ func (c *Command) chat(ctx context.Context, l lang, opt client.Options, dir stri
 	case <-synced:
 		scr.print(a.p.dim(l.say(sayWelcome, c.User)))
 	case <-time.After(3 * time.Second):
-		scr.print(a.p.dim(l.say(sayWelcome, c.User)), a.p.dim("… "+l.say(sayWaiting)))
+		scr.print(a.p.dim("… " + l.say(sayNotYet)))
 	case <-ctx.Done():
 		return <-ended
 	}

@@ -107,17 +107,27 @@ func (a *app) say(ctx context.Context, text string) {
 		}
 	}
 	a.mu.Lock() // held until the text is noted: the answer may be faster
-	defer a.mu.Unlock()
 	p, err := a.c.Send(ctx, conv, m)
-	if err != nil {
-		go a.out.print(a.p.red("✗ " + a.lang.say(sayNotSent, oneLine(text), a.lang.tell(err))))
-		return
+	way := &onWay{text: text, shown: make(chan struct{})}
+	if err == nil {
+		a.sent[p.ID] = way
 	}
-	a.sent[p.ID] = text
-	if !online {
-		go a.out.print(a.p.dim("… " + a.lang.say(sayWaiting)))
+	a.mu.Unlock()
+	switch {
+	case err != nil:
+		a.out.print(a.p.red("✗ " + a.lang.say(sayNotSent, oneLine(text), a.lang.tell(err))))
+	case !online:
+		a.out.print(a.p.dim("… " + a.lang.say(sayWaiting)))
+	default: // most answers come before the next prompt, and stand in front of it
+		select {
+		case <-way.shown:
+		case <-time.After(answerWait):
+		}
 	}
 }
+
+// answerWait is how long the next prompt waits for the answer to what was sent.
+const answerWait = 300 * time.Millisecond
 
 // address reads what people type for a conversation.
 func address(s string) string {
@@ -257,8 +267,12 @@ func (a *app) cmdEdit(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.c.Edit(ctx, a.current(), seq, client.Text(strings.Join(words[1:], " ")))
-	return err
+	text := strings.Join(words[1:], " ")
+	if _, err = a.c.Edit(ctx, a.current(), seq, client.Text(text)); err != nil {
+		return err
+	}
+	a.edited(seq, text)
+	return nil
 }
 
 func (a *app) cmdRecall(ctx context.Context, words []string) error {
@@ -269,8 +283,11 @@ func (a *app) cmdRecall(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.c.Recall(ctx, a.current(), seq)
-	return err
+	if _, err = a.c.Recall(ctx, a.current(), seq); err != nil {
+		return err
+	}
+	a.recalled(a.user, seq)
+	return nil
 }
 
 func (a *app) cmdGroup(ctx context.Context, words []string) error {

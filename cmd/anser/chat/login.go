@@ -42,6 +42,13 @@ type account struct {
 	base, user, device string
 	password           string // until the first login
 	refresh            string
+	first              string // the token that enter got, until it is asked for
+}
+
+// enter signs in once, so that a wrong password is told before anything else.
+func (a *account) enter(ctx context.Context) (err error) {
+	a.first, err = a.token(ctx)
+	return err
 }
 
 // grant is what /v1/login and /v1/refresh answer.
@@ -52,6 +59,10 @@ type grant struct {
 
 // token is a client's Options.Token.
 func (a *account) token(ctx context.Context) (string, error) {
+	if t := a.first; t != "" {
+		a.first = ""
+		return t, nil
+	}
 	var g grant
 	err := errors.New("no refresh token")
 	if a.refresh != "" {

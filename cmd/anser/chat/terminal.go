@@ -16,21 +16,40 @@ import (
 )
 
 // terminal is the screen of people: what arrives is printed above what is being typed.
+//
+// The line editor belongs to the goroutine that reads lines. Others leave what they
+// want printed in due and feed the editor a key that is bound to printing it.
 type terminal struct {
 	sh *readline.Shell
 	a  *app
 
-	mu      sync.Mutex // held while printing
-	reading bool       // guarded by mu: a line is being typed
+	mu      sync.Mutex
+	reading bool     // guarded by mu: a line is being typed
+	due     []string // guarded by mu: lines to be printed
+	redraw  bool     // guarded by mu: the prompt says something new
+	below   string   // guarded by mu: to be shown below what is typed
 }
 
+// printKey is a key that no keyboard has; printCommand is what it does.
+const (
+	printKey     = "\x1b[9999~"
+	printCommand = "chat-print"
+)
+
 func newTerminal(dir string) *terminal {
-	sh := readline.NewShell()
-	sh.Config.Set("enable-bracketed-paste", true)
-	if dir != "" {
-		sh.History.AddFromFile("chat", filepath.Join(dir, "typed"))
+	t := &terminal{sh: readline.NewShell()}
+	t.sh.Config.Set("enable-bracketed-paste", true)
+	t.sh.Config.Set("cursor-position-probe", false) // the answer would mix with what is typed
+	t.sh.Keymap.Register(map[string]func(){printCommand: t.printDue})
+	for _, keymap := range []string{"emacs", "emacs-standard", "vi-insert", "vi-command"} {
+		if err := t.sh.Config.Bind(keymap, printKey, printCommand, false); err != nil {
+			panic(err) // the key is wrong: a bug of ours
+		}
 	}
-	return &terminal{sh: sh}
+	if dir != "" {
+		t.sh.History.AddFromFile("chat", filepath.Join(dir, "typed"))
+	}
+	return t
 }
 
 // attach connects what is typed with what is known.
@@ -39,33 +58,76 @@ func (t *terminal) attach(a *app) {
 	t.sh.Prompt.Primary(a.prompt)
 	t.sh.Completer = t.complete
 	t.sh.SyntaxHighlighter = func(line []rune) string {
-		text := string(line)
 		if len(line) > 0 && line[0] != '/' {
 			a.isTyping()
 		}
-		return text
+		t.ask() // the editor drops keys that were fed before it began its line
+		return string(line)
 	}
 }
 
 func (t *terminal) print(lines ...string) {
-	if len(lines) == 0 {
-		return
-	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	text := strings.Join(lines, "\n")
+	t.due = append(t.due, lines...)
 	if !t.reading {
-		fmt.Println(text)
-		return
+		t.flush()
 	}
-	t.sh.PrintTransientf("%s", text)
+	t.mu.Unlock()
+	t.ask()
 }
 
 func (t *terminal) refresh() {
 	t.mu.Lock()
+	t.redraw = t.reading
+	t.mu.Unlock()
+	t.ask()
+}
+
+// hint shows a line below what is typed until the next key.
+func (t *terminal) hint(text string) {
+	t.mu.Lock()
+	t.below = t.a.p.dim(text)
+	t.mu.Unlock()
+	t.ask()
+}
+
+// ask has the editor print what is due.
+func (t *terminal) ask() {
+	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.reading {
-		t.sh.Display.Refresh()
+	if t.reading && (len(t.due) > 0 || t.redraw || t.below != "") {
+		t.sh.Keys.Feed(false, []rune(printKey)...)
+		t.sh.Keys.RequestRefresh()
+	}
+}
+
+// flush prints what is due where no line is being typed. t.mu is held.
+func (t *terminal) flush() {
+	if len(t.due) > 0 {
+		fmt.Println(strings.Join(t.due, "\n"))
+	}
+	t.due, t.redraw, t.below = nil, false, ""
+}
+
+// printDue is what printKey does, in the editor's goroutine.
+func (t *terminal) printDue() {
+	t.mu.Lock()
+	due, redraw, below := t.due, t.redraw, t.below
+	t.due, t.redraw, t.below = nil, false, ""
+	t.mu.Unlock()
+	switch {
+	case len(due) > 0:
+		t.sh.PrintTransientf("%s", strings.Join(due, "\n"))
+	case redraw: // as PrintTransientf, without a line
+		t.sh.Display.CursorToLineStart()
+		fmt.Printf("\r\x1b[J")
+		if up := t.sh.Prompt.PrimaryUsed(); up > 0 {
+			fmt.Printf("\x1b[%dA\x1b[J", up)
+		}
+		t.sh.Prompt.PrimaryPrint()
+	}
+	if below != "" {
+		t.sh.Hint.SetTemporary(below)
 	}
 }
 
@@ -124,6 +186,9 @@ func (t *terminal) setReading(on bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.reading = on
+	if !on {
+		t.flush()
+	}
 }
 
 // unprint takes a message's line off the screen: it comes back with its number once
@@ -158,14 +223,4 @@ func (t *terminal) complete(line []rune, cursor int) readline.Completions {
 		return readline.CompleteValues(t.a.known("@")...)
 	}
 	return readline.Completions{}
-}
-
-// hint shows a line below what is typed until the next key.
-func (t *terminal) hint(text string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.reading {
-		t.sh.Hint.SetTemporary(t.a.p.dim(text))
-		t.sh.Display.Refresh()
-	}
 }
