@@ -30,6 +30,9 @@ func (s *Session) Unblock(ctx context.Context, user im.UserID) error {
 }
 
 func (s *Session) setBlock(ctx context.Context, user im.UserID, on bool) error {
+	if err := s.here(); err != nil {
+		return err
+	}
 	if err := im.CheckName("user id", string(user)); err != nil {
 		return err
 	}
@@ -50,6 +53,9 @@ func (s *Session) setBlock(ctx context.Context, user im.UserID, on bool) error {
 //
 // Errors: those of the store.
 func (s *Session) Blocks(ctx context.Context, after im.UserID, most int) (users []im.UserID, more bool, err error) {
+	if err := s.here(); err != nil {
+		return nil, false, err
+	}
 	most = limit(most, defaultBlocks, maxBlocks)
 	users, err = s.c.st.Blocks(s.user, after, most+1)
 	if err != nil {

@@ -81,6 +81,9 @@ func (c *Core) devices(u im.UserID) ([]DeviceInfo, error) {
 //
 // Errors: those of the store.
 func (s *Session) Devices(ctx context.Context) ([]DeviceInfo, error) {
+	if err := s.here(); err != nil {
+		return nil, err
+	}
 	return s.c.DevicesOf(ctx, s.user)
 }
 
@@ -109,6 +112,9 @@ func (c *Core) DevicesOf(ctx context.Context, u im.UserID) ([]DeviceInfo, error)
 // Errors: Invalid or TooLarge for a bad id or reason; NotFound if the user has no such
 // device; those of the store.
 func (s *Session) Kick(ctx context.Context, device im.DeviceID, reason string, revoke bool) error {
+	if err := s.here(); err != nil {
+		return err
+	}
 	if err := im.CheckName("device id", string(device)); err != nil {
 		return err
 	}

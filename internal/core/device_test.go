@@ -121,3 +121,29 @@ func TestBlockedUsersDoNotSeeWhoIsOnline(t *testing.T) {
 		}
 	}
 }
+
+// Who was signed out is answered nothing any more, whatever his door still sends.
+func TestVerbsEndWithTheSession(t *testing.T) {
+	w := newWorld(t, Config{})
+	g := w.group("ann", "bob")
+	bob := w.login("bob", "phone")
+	w.c.Kick("bob", "phone", "")
+	errs := verbsOn(t, bob.Session, g)
+	delete(errs, "reach") // is for sends that were taken before
+	_, errs["Sync"] = bob.Sync(t.Context(), SyncQuery{})
+	_, errs["Missed"] = bob.Missed(t.Context(), 0)
+	_, errs["GroupCreate"] = bob.GroupCreate(t.Context(), NewGroup{})
+	errs["Block"] = bob.Block(t.Context(), "eve")
+	errs["Unblock"] = bob.Unblock(t.Context(), "eve")
+	_, _, errs["Blocks"] = bob.Blocks(t.Context(), "", 0)
+	_, errs["Devices"] = bob.Devices(t.Context())
+	errs["Kick"] = bob.Kick(t.Context(), "phone", "", false)
+	for verb, err := range errs {
+		if !im.IsKind(err, im.Unavailable) {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
+	if r := w.members("ann", g); len(r) != 2 {
+		t.Errorf("%v", r)
+	}
+}

@@ -28,6 +28,9 @@ const (
 // or mode and for too many members; NotFound for a user that is not known, where only
 // known ones may be written to; Conflict if the client id was used for another group.
 func (s *Session) GroupCreate(ctx context.Context, g NewGroup) (Group, error) {
+	if err := s.here(); err != nil {
+		return Group{}, err
+	}
 	c := s.c
 	if g.ID != "" {
 		if err := im.CheckClientID(g.ID); err != nil {

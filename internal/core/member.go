@@ -295,6 +295,9 @@ func (s *Session) GroupRole(ctx context.Context, conv im.Address, user im.UserID
 // Errors: those of resolve; TooLarge if the group is full; Busy if others keep
 // changing it.
 func (s *Session) Join(ctx context.Context, conv im.Address) (GroupChanged, error) {
+	if err := s.here(); err != nil {
+		return GroupChanged{}, err
+	}
 	var a GroupChanged
 	if err := s.charge(); err != nil {
 		return a, err

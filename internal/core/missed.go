@@ -35,6 +35,9 @@ type missing struct {
 //
 // Errors: those of the store.
 func (s *Session) Missed(ctx context.Context, newest int) (Missed, error) {
+	if err := s.here(); err != nil {
+		return Missed{}, err
+	}
 	list, err := s.missing(ctx)
 	if err != nil {
 		return Missed{}, err

@@ -1,6 +1,8 @@
 package core
 
 import (
+	"fmt"
+
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
@@ -20,8 +22,19 @@ func (c *Core) ownerOf(h *store.Head) (im.UserID, error) {
 	if o, ok := c.owners.get(h.Conv); ok && o.mver == h.MVer {
 		return o.owner, nil
 	}
+	// One reads for all who ask: after a restart every member of a group comes at once.
+	v, err, _ := c.finding.Do(fmt.Sprint(h.Conv, h.MVer), func() (any, error) { return c.findOwner(h.Conv, h.MVer) })
+	if err != nil {
+		return "", err
+	}
+	return v.(im.UserID), nil
+}
+
+// findOwner reads the members for the owner, and remembers him if they were those
+// after change mver.
+func (c *Core) findOwner(conv im.ConvID, mver im.MVer) (im.UserID, error) {
 	found := im.UserID("")
-	err := c.eachMember(h.Conv, func(r *store.Row) bool {
+	err := c.eachMember(conv, func(r *store.Row) bool {
 		if r.Role == im.Owner {
 			found = r.User
 		}
@@ -30,9 +43,8 @@ func (c *Core) ownerOf(h *store.Head) (im.UserID, error) {
 	if err != nil {
 		return "", err
 	}
-	// The members may be newer than h: then nothing is remembered.
-	if now, ok := c.st.Head(h.Conv); ok && now.MVer == h.MVer {
-		c.owners.put(h.Conv, ownedBy{h.MVer, found})
+	if now, ok := c.st.Head(conv); ok && now.MVer == mver {
+		c.owners.put(conv, ownedBy{mver, found})
 	}
 	return found, nil
 }

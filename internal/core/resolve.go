@@ -29,10 +29,13 @@ func errNoConv() *im.Error {
 // resolve finds the conversation that the session's user calls addr, and his row in
 // it. me resolves even before anything stands in its log: conv is 0 then.
 //
-// Errors: Invalid if addr is no address; Unsupported for kinds this server has not;
-// NotFound if the conversation does not exist or he is not in it. With NotFound, conv
+// Errors: Unavailable if the session has ended; Invalid if addr is no address;
+// Unsupported for kinds this server has not; NotFound if the conversation does not exist or he is not in it. With NotFound, conv
 // is set if there is one, only so that a retry can be looked up (see kept).
 func (s *Session) resolve(addr im.Address) (convRef, error) {
+	if err := s.here(); err != nil {
+		return convRef{}, err
+	}
 	ref, err := s.c.look(s.user, addr)
 	if err != nil {
 		return ref, err
@@ -41,6 +44,15 @@ func (s *Session) resolve(addr im.Address) (convRef, error) {
 		return ref, errNoConv()
 	}
 	return ref, nil
+}
+
+// here says whether the session still is one: whoever was signed out is answered
+// nothing any more, whatever his door still has of him.
+func (s *Session) here() error {
+	if s.over.Load() {
+		return errOver()
+	}
+	return nil
 }
 
 // reach is resolve for sends and signals: a direct conversation need not have begun

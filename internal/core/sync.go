@@ -32,6 +32,9 @@ const (
 //
 // Errors: those of the store.
 func (s *Session) Sync(ctx context.Context, q SyncQuery) (SyncAnswer, error) {
+	if err := s.here(); err != nil {
+		return SyncAnswer{}, err
+	}
 	c := s.c
 	pos, epoch := c.st.Position(), c.st.Epoch() // before anything else
 	t, ok := syncToken{}, false

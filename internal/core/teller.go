@@ -166,6 +166,10 @@ func (c *Core) runTeller(ctx context.Context) {
 // tellMoved tells a user what a conversation is to him now. Where it cannot be read
 // he is asked to sync: the store is the truth.
 func (c *Core) tellMoved(k movedKey, m moved) {
+	switch boxes := c.hub.Sessions(k.user); {
+	case len(boxes) == 0, len(boxes) == 1 && !m.peer && m.except != nil && sessionOf(boxes[0]) == m.except:
+		return // nobody is here who does not know
+	}
 	head, row, err := c.at(k.conv, k.user)
 	state := &im.State{}
 	if err == nil && m.peer {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/anser-im/anser/internal/im"
 )
 
@@ -18,8 +20,9 @@ type verbs struct {
 	groups  names[im.GroupID, im.ConvID]
 	seen    names[im.UserID, struct{}] // users that have signed in once
 	owners  names[im.ConvID, ownedBy]
-	key     []byte        // fixed; authenticates sync tokens
-	renew   chan struct{} // holds one while the store makes a new epoch
+	finding singleflight.Group // owners that are looked for
+	key     []byte             // fixed; authenticates sync tokens
+	renew   chan struct{}      // holds one while the store makes a new epoch
 	tells   teller
 	watch   watch
 	counts  counts
