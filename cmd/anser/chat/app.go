@@ -36,6 +36,7 @@ type app struct {
 	names map[string]bool   // guarded by mu: users that were seen, for completion
 	sent  map[string]*onWay // guarded by mu: by client id
 	phase client.Phase      // guarded by mu
+	lost  bool              // guarded by mu: it was told that there is no connection
 	typed time.Time         // guarded by mu: when the last typing signal went out
 }
 
@@ -50,6 +51,7 @@ type place struct {
 	title    string
 	unread   uint64
 	mentions uint64
+	counted  uint64 // messages that unread knows of
 	last     time.Time
 	newest   uint64 // number of the newest message that was seen here
 	oldest   uint64 // number of the oldest message that was shown; 0 = none
@@ -111,18 +113,25 @@ func (a *app) event(e client.Event) {
 	case client.EventInfo:
 		a.info(e.Conv, e.Info)
 	case client.EventLeft:
-		a.mu.Lock()
-		pl := a.place(e.Conv)
-		delete(a.convs, e.Conv)
-		if a.cur == e.Conv {
-			a.cur = ""
-		}
-		a.mu.Unlock()
-		a.out.print(a.p.dim(a.lang.say(sayLeft, pl.title)))
+		a.left(e.Conv)
 	case client.EventReset:
 		if e.Conv == "" {
 			a.out.print(a.p.dim(a.lang.say(sayReset)))
 		}
+	}
+}
+
+// left forgets a conversation that this user is no longer in, once.
+func (a *app) left(conv string) {
+	a.mu.Lock()
+	pl := a.convs[conv]
+	delete(a.convs, conv)
+	if a.cur == conv {
+		a.cur = ""
+	}
+	a.mu.Unlock()
+	if pl != nil {
+		a.out.print(a.p.dim(a.lang.say(sayLeft, pl.title)))
 	}
 }
 
@@ -141,9 +150,10 @@ func (a *app) message(conv string, m *client.Message) {
 	}
 	if m.Sender == a.user {
 		pl.mine = max(pl.mine, m.Seq)
-	} else if !here && m.Flags&wire.FlagCount != 0 {
-		pl.unread++ // until the server tells the number
+	} else if !here && m.Flags&wire.FlagCount != 0 && m.N > pl.counted {
+		pl.unread++
 	}
+	pl.counted = max(pl.counted, m.N)
 	name := pl.title
 	a.mu.Unlock()
 
@@ -256,6 +266,7 @@ func (a *app) heard(c *client.Conversation) {
 		pl.title = oneLine(c.Group.Name)
 	}
 	pl.unread, pl.mentions, pl.last = c.Mine.Unread, c.Mine.Mentions, c.Head.Time
+	pl.counted = max(pl.counted, c.Head.N)
 	pl.newest = max(pl.newest, c.Head.Seq)
 	if c.Peer != nil {
 		pl.peerRead = max(pl.peerRead, c.Peer.Read)
@@ -300,16 +311,20 @@ func (a *app) markRead(conv string, seq uint64) {
 // state is the SDK's OnState.
 func (a *app) state(s client.State) {
 	a.mu.Lock()
-	was := a.phase
 	a.phase = s.Phase
+	lost := s.Phase == client.Waiting && s.Err != nil && !a.lost
+	back := s.Phase == client.Online && a.lost
+	if lost || back {
+		a.lost = lost
+	}
 	a.mu.Unlock()
 	switch {
+	case lost:
+		a.out.print(a.p.dim(a.lang.say(sayOffline, a.lang.tell(s.Err))))
+	case back:
+		a.out.print(a.p.dim(a.lang.say(sayOnline, s.Endpoint)))
 	case s.Phase == client.Online && s.Stuck:
 		a.out.print(a.p.dim(a.lang.say(sayStuck)))
-	case s.Phase == client.Online && was != client.Online && was != client.Idle && was != client.Connecting:
-		a.out.print(a.p.dim(a.lang.say(sayOnline, s.Endpoint)))
-	case s.Phase == client.Waiting && was != client.Waiting && s.Err != nil:
-		a.out.print(a.p.dim(a.lang.say(sayOffline, a.lang.tell(s.Err))))
 	}
 	a.out.refresh()
 }

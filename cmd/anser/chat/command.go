@@ -72,6 +72,9 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 	}
 	dir = client.StoreDir(dir, c.User, c.Device)
 	store, err := client.OpenFileStore(dir)
+	if errors.Is(err, client.ErrLocked) {
+		return errors.New(l.say(sayTwice, c.User, c.Device))
+	}
 	if err != nil {
 		return err
 	}

@@ -164,12 +164,17 @@ func (a *app) cmdTo(ctx context.Context, words []string) error {
 
 // talkTo makes conv the one that is talked to and shows its newest messages.
 func (a *app) talkTo(ctx context.Context, conv string) error {
+	a.mu.Lock()
+	online := a.phase == client.Online
+	a.mu.Unlock()
 	var messages []*client.Message
-	page, err := a.c.History(ctx, conv, 0, 20)
-	if err == nil {
-		messages = page.Messages
-	} else if !(client.IsCode(err, wire.CodeNotFound) && strings.HasPrefix(conv, "u/")) {
-		return err // whom nobody has written to yet has no history
+	if online { // else it comes with the connection
+		switch page, err := a.c.History(ctx, conv, 0, 20); {
+		case err == nil:
+			messages = page.Messages
+		case !(client.IsCode(err, wire.CodeNotFound) && strings.HasPrefix(conv, "u/")):
+			return err // whom nobody has written to yet has no history
+		}
 	}
 	a.mu.Lock()
 	a.cur = conv
@@ -407,7 +412,11 @@ func (a *app) cmdLeave(ctx context.Context, words []string) error {
 	if !strings.HasPrefix(conv, "g/") {
 		return errUsage
 	}
-	return a.c.Leave(ctx, conv)
+	if err := a.c.Leave(ctx, conv); err != nil {
+		return err
+	}
+	a.left(conv)
+	return nil
 }
 
 func (a *app) cmdBlock(ctx context.Context, words []string) error {

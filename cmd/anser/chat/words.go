@@ -32,6 +32,7 @@ var (
 	sayNotSent   = phrase{"not sent: %q: %s", "未发送：%q：%s"}
 	sayWaiting   = phrase{"kept, and sent as soon as there is a connection", "已保存，连上后自动发送"}
 	sayNotYet    = phrase{"not connected yet; what you write is kept and sent later. /help says what you can do.", "尚未连接；所写内容会保存并稍后发送。输入 /help 查看用法。"}
+	sayTwice     = phrase{"%s chats on the device %q already: end that, or say --device with another name", "%s 已在设备 %q 上聊天：请先退出，或用 --device 指定另一个名字"}
 	sayLeft      = phrase{"you are no longer in %s", "你已不在 %s 中"}
 	sayOffline   = phrase{"not connected (%s); trying again by itself", "连接已断开（%s），正在自动重连"}
 	sayOnline    = phrase{"connected to %s", "已连接到 %s"}
