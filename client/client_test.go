@@ -279,6 +279,37 @@ func TestComeBack(t *testing.T) {
 		a2.expect("u/bob 2 two")
 	})
 
+	bubble(t, "ended between Sync and what it told of", func(t *testing.T, f *fake) {
+		store := client.NewMemStore()
+		with := func(o *client.Options) { o.Store = store }
+		a := start(t, f, with)
+		settle(time.Second)
+		f.post("u/bob", "bob", "m1")
+		settle(2 * time.Second)
+		a.stop()
+		for i := range 100 {
+			f.post("u/bob", "bob", fmt.Sprint("m", i+2))
+		}
+		f.locked(func() {
+			f.req = func(r *wire.Req) *wire.Res {
+				if r.Method == wire.MethodPage {
+					return &wire.Res{Code: wire.CodeBusy}
+				}
+				return nil
+			}
+		})
+		a2 := start(t, f, with) // is told that there are 101, and cannot have them
+		settle(5 * time.Second)
+		a2.stop()
+		a2.expect()
+		f.locked(func() { f.req = nil })
+		a3 := start(t, f, with) // Sync has nothing new to tell now
+		settle(5 * time.Second)
+		if got := a3.log(client.EventMessage); strings.Count(got, "\n") != 100 || !strings.HasPrefix(got, "u/bob 2 m2\n") {
+			t.Errorf("told\n%s", got)
+		}
+	})
+
 	bubble(t, "the same client again", func(t *testing.T, f *fake) {
 		a := start(t, f)
 		settle(time.Second)

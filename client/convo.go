@@ -17,6 +17,7 @@ type convo struct {
 	head    uint64              // the highest number known to exist
 	covered ranges              // above done: settled, or held
 	held    map[uint64]*Message // came ahead of its turn; in covered
+	heldB   int                 // about what held takes in memory, bytes
 	ver     uint64              // every change up to it has been given
 	headVer uint64              // the highest change known to exist
 
@@ -26,6 +27,7 @@ type convo struct {
 // Limits of what a conversation may hold.
 const (
 	maxHeld    = 512       // messages that came ahead of their turn; later ones are fetched again
+	maxHeldB   = 2 << 20   // bytes of them
 	maxNumber  = 1<<63 - 1 // a number above it is nonsense
 	maxCovered = 64        // spans that are kept in the store
 	maxSpans   = 1024      // spans ahead of their turn; what comes between others is then fetched again
@@ -67,13 +69,15 @@ func (c *convo) hold(m *Message) bool {
 		return true // given already
 	case c.covered.has(m.Seq):
 		if h := c.held[m.Seq]; h != nil && h.Ver < m.Ver {
+			c.heldB += m.weigh() - h.weigh()
 			c.held[m.Seq] = m
 		}
 		return true
-	case len(c.held) >= maxHeld:
+	case len(c.held) >= maxHeld, c.heldB+m.weigh() > maxHeldB, len(c.covered) >= maxSpans:
 		return false
 	}
 	c.held[m.Seq] = m
+	c.heldB += m.weigh()
 	c.covered = c.covered.add(m.Seq, m.Seq)
 	return true
 }
@@ -130,10 +134,18 @@ func (c *convo) takeHeld(to uint64) map[uint64]*Message {
 	for n, m := range c.held {
 		if n <= to {
 			out[n] = m
-			delete(c.held, n)
+			c.unhold(n)
 		}
 	}
 	return out
+}
+
+// unhold forgets a held message; its number stays covered.
+func (c *convo) unhold(n uint64) {
+	if m := c.held[n]; m != nil {
+		c.heldB -= m.weigh()
+		delete(c.held, n)
+	}
 }
 
 // giveUpTo gives out what is ready above done, ascending; every number up to to is done
@@ -167,16 +179,32 @@ func (c *convo) skipTo(from uint64, out give) {
 	}
 	for n := range c.held {
 		if n < from {
-			delete(c.held, n)
-			c.covered = c.covered.remove(n)
+			c.unhold(n)
 		}
 	}
 	c.done = from - 1
 	c.head = max(c.head, c.done)
+	c.trim()
+	c.advance(out)
+}
+
+// trim drops covered spans that end at done or below.
+func (c *convo) trim() {
 	for len(c.covered) > 0 && c.covered[0].to <= c.done {
 		c.covered = c.covered[1:]
 	}
-	c.advance(out)
+}
+
+// begin sets where a conversation that was heard of begins here: everything up to done
+// is not delivered, and neither is a change up to ver.
+func (c *convo) begin(done, ver uint64) {
+	c.met, c.done, c.ver = true, done, ver
+	for n := range c.held { // pushed before we knew that it is behind us
+		if n <= done {
+			c.unhold(n)
+		}
+	}
+	c.trim()
 }
 
 // gap is the first span of numbers that exist and have not come; false if there is

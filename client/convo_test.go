@@ -87,7 +87,7 @@ func TestConvoOrder(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("given %v, want %v (own %v)", got, want, own)
 		}
-		if c.done != n || len(c.held) != 0 || len(c.covered) != 0 {
+		if c.done != n || len(c.held) != 0 || len(c.covered) != 0 || c.heldB != 0 {
 			t.Fatalf("left over: %+v", c)
 		}
 	})
@@ -121,6 +121,48 @@ func TestConvoHoldsSoMuch(t *testing.T) {
 	}
 	if len(got) != 2999 || !slices.IsSorted(got) {
 		t.Errorf("%d given", len(got))
+	}
+
+	// In bytes and in spans, too.
+	c = newConvo("u/bob")
+	c.met = true
+	for s := uint64(2); s < 200; s++ {
+		c.message(&Message{Seq: s, Body: make([]byte, 128<<10)}, out)
+	}
+	if c.heldB > maxHeldB || len(c.held) < 10 {
+		t.Errorf("%d bytes of %d messages held", c.heldB, len(c.held))
+	}
+	c = newConvo("u/bob")
+	c.met = true
+	for s := uint64(2); s < 10_000; s += 2 {
+		c.settle(s, out)
+		c.page(s, s, nil, out)
+	}
+	if len(c.covered) > maxSpans {
+		t.Errorf("%d spans", len(c.covered))
+	}
+}
+
+func TestConvoSkips(t *testing.T) {
+	c := newConvo("g/x")
+	c.met, c.done, c.head = true, 3, 3
+	var got []uint64
+	out := func(m *Message) { got = append(got, m.Seq) }
+	c.message(&Message{Seq: 6}, out)
+	c.message(&Message{Seq: 9}, out)
+	c.message(&Message{Seq: 12}, out)
+	c.skipTo(9, out) // he left and came again: from 9 on
+	if fmt.Sprint(got) != "[9]" || c.done != 9 {
+		t.Fatal(got, c.done)
+	}
+	c.skipTo(5, out) // never back
+	if g, ok := c.gap(); !ok || g != (span{10, 11}) {
+		t.Error(g, ok)
+	}
+	c.begin(11, 4)
+	c.advance(out)
+	if fmt.Sprint(got) != "[9 12]" || c.heldB != 0 {
+		t.Error(got, c.heldB)
 	}
 }
 

@@ -334,9 +334,7 @@ func (c *Client) applySent(o *outcome, b *batch) {
 		return
 	}
 	cv := c.convo(o.sent.Conv)
-	if cv.held[o.sent.Seq] != nil { // it came as a message too
-		delete(cv.held, o.sent.Seq)
-	}
+	cv.unhold(o.sent.Seq) // it came as a message too
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	c.want(cv, gapGrace)
 }
@@ -368,17 +366,7 @@ func (c *Client) meet(w *wire.Conversation, b *batch) {
 		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
 	}
 	if !cv.met {
-		cv.met = true
-		cv.done = c.begins(cv, w, head) - 1
-		cv.ver = w.Head.GetVer()
-		for n := range cv.held { // pushed before we knew that it is behind us
-			if n <= cv.done {
-				delete(cv.held, n)
-			}
-		}
-		for len(cv.covered) > 0 && cv.covered[0].to <= cv.done {
-			cv.covered = cv.covered[1:]
-		}
+		cv.begin(c.begins(cv, w, head)-1, min(w.Head.GetVer(), maxNumber))
 	}
 	out := c.out(cv, b)
 	cv.head = max(cv.head, head)

@@ -83,6 +83,32 @@ func TestGaps(t *testing.T) {
 		a.expect("g/x 41 alice is here", "g/x 42 hello")
 	})
 
+	bubble(t, "taken out and let in again", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		settle(time.Second)
+		f.post("g/x", "bob", "1")
+		f.post("g/x", "bob", "2")
+		settle(time.Second)
+		f.locked(func() {
+			f.conv("g/x").left = true
+			f.event(&wire.Event{Conv: "g/x", State: &wire.State{Mine: &wire.Mine{Left: true}}}, nil)
+		})
+		f.post("g/x", "bob", "3", true)
+		f.post("g/x", "bob", "4", true)
+		f.locked(func() { v := f.conv("g/x"); v.left, v.from = false, 5 })
+		settle(time.Second)
+		f.post("g/x", "bob", "welcome back")
+		settle(time.Second)
+		// The same, seen only by what Sync says.
+		f.forget()
+		f.drop()
+		f.post("g/x", "bob", "6", true)
+		f.post("g/x", "bob", "7", true)
+		f.locked(func() { f.conv("g/x").from = 7 })
+		settle(5 * time.Second)
+		a.expect("g/x 1 1", "g/x 2 2", "left g/x", "g/x 5 welcome back", "g/x 7 7")
+	})
+
 	bubble(t, "not in it: no endless asking", func(t *testing.T, f *fake) {
 		start(t, f)
 		settle(time.Second)

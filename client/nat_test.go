@@ -207,6 +207,22 @@ func TestDeadService(t *testing.T) {
 		})
 	})
 
+	bubble(t, "and tried again after a minute", func(t *testing.T, f *fake) {
+		f.frozen["tcp://one:1"] = true
+		a := start(t, f, two)
+		settle(20 * time.Second) // the race was lost there, but the endpoint was not left
+		f.locked(func() { f.frozen = map[string]bool{"tcp://two:2": true} })
+		settle(50 * time.Second)
+		if s := a.c.State(); s.Endpoint != "tcp://one:1" {
+			t.Fatalf("%+v", s)
+		}
+		f.locked(func() { f.frozen["tcp://one:1"], f.frozen["tcp://two:2"] = true, false })
+		settle(50 * time.Second) // left as well, and the other one not a minute ago
+		if s := a.c.State(); s.Endpoint != "tcp://two:2" {
+			t.Errorf("%+v", s)
+		}
+	})
+
 	bubble(t, "one miss is forgiven", func(t *testing.T, f *fake) {
 		n := 0
 		f.pong = func(string) (wire.Health, bool) { n++; return 0, n%2 == 1 }

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -145,6 +147,30 @@ func TestSearchSteps(t *testing.T) {
 	at(s, 210*sec, false)
 	good(s, 5) // the network has become kinder
 	at(s, 270*sec, false)
+}
+
+func TestNetworksForgotten(t *testing.T) {
+	c, err := New(Options{Endpoints: []string{"tcp://127.0.0.1:1"}, Token: func(context.Context) (string, error) { return "", nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 * maxNetworks {
+		s := newSearch(defaultBeats)
+		label := fmt.Sprint("cell:", i)
+		c.beats[label] = s
+		c.learnt(label, s)
+		s.used = time.Unix(1_700_000_000+int64(i), 0)
+	}
+	if len(c.beats) != maxNetworks || c.beats["cell:59"] == nil || c.beats["cell:40"] == nil || c.beats["cell:39"] != nil {
+		t.Errorf("%d networks are remembered", len(c.beats))
+	}
+	b := &batch{convs: map[string]*convo{}}
+	c.keepSearches(b)
+	m := map[string][]byte{"n/cell:1": {1}}
+	b.puts.apply(m)
+	if len(m) != maxNetworks || m["n/cell:1"] != nil || c.searchDirty() {
+		t.Errorf("%d networks are kept", len(m))
+	}
 }
 
 func TestSlept(t *testing.T) {
