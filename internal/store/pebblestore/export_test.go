@@ -70,3 +70,14 @@ func KeyCursor(u im.UserID, d im.DeviceID, c im.ConvID) []byte {
 func KeyRecord(k store.RecordKind, u im.UserID, key string) []byte {
 	return keyRecord(nil, 1, k, u, key)
 }
+
+// CommitRows counts the `t` rows.
+func (db *DB) CommitRows() int {
+	n := 0
+	prefix := appendTag(nil, 0, tagCommit)
+	err := scan(db.peb, prefix, after(prefix), func(_, _ []byte) (bool, error) { n++; return true, nil })
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

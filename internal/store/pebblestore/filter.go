@@ -41,11 +41,17 @@ type segment struct {
 }
 
 const (
-	filterBytes  = 64 << 20 // all segments
-	firstSegment = 1 << 20  // bytes; each is twice the one before
-	mostSegment  = 16 << 20
-	blockWords   = 8
+	filterBytes = 64 << 20 // all segments
+	blockWords  = 8
+	blockBytes  = 8 * blockWords
 )
+
+// sizes are the bytes of a bucket's first segment and of its largest; each is twice the
+// one before. A 64th and a quarter of all.
+func (f *filter) sizes() (first, largest int) {
+	whole := func(n int) int { return max(n/blockBytes, 1) * blockBytes }
+	return whole(f.most / 64), whole(f.most / 4)
+}
 
 // newFilter makes a filter that does not know the ids of uncovered buckets.
 func newFilter(bucket uint64, most int, uncovered ...uint64) *filter {
@@ -125,11 +131,11 @@ func (f *filter) add(bucket, fp uint64) {
 
 // grow begins a new segment. Buckets below the one before bucket are gone.
 func (f *filter) grow(bucket uint64) {
-	size := firstSegment
+	size, largest := f.sizes()
 	if f.newest != nil && f.newest.bucket == bucket {
-		size = min(2*8*len(f.newest.words), mostSegment)
+		size = min(2*8*len(f.newest.words), largest)
 	}
-	f.newest = newSegment(bucket, min(size, f.most))
+	f.newest = newSegment(bucket, size)
 	f.change(func(st *filterState) {
 		st.segs = append(st.segs, f.newest)
 		live := func(b uint64) bool { return b+1 >= bucket }
@@ -168,7 +174,8 @@ func (f *filter) rebuild(r pebble.Reader, stop func() bool) error {
 	slices.Sort(buckets)
 	slices.Reverse(buckets)
 	for _, bucket := range buckets {
-		room := f.most - f.st.Load().bytes() - min(mostSegment, f.most/4) // some for what comes
+		_, largest := f.sizes()
+		room := f.most - f.st.Load().bytes() - largest // that is for what comes
 		segs, whole, err := f.read(r, bucket, room, stop)
 		if err != nil || !whole {
 			return err
@@ -188,7 +195,8 @@ func (f *filter) rebuild(r pebble.Reader, stop func() bool) error {
 // read makes the segments of one bucket; whole says whether they hold all of it.
 func (f *filter) read(r pebble.Reader, bucket uint64, room int, stop func() bool) (segs []*segment, whole bool, err error) {
 	from := keyBucket(nil, bucket)
-	size, n := firstSegment, 0
+	size, largest := f.sizes()
+	n := 0
 	whole = true
 	err = scan(r, from, after(from), func(key, _ []byte) (bool, error) {
 		if n++; n%4096 == 0 && stop() {
@@ -202,7 +210,7 @@ func (f *filter) read(r pebble.Reader, bucket uint64, room int, stop func() bool
 			}
 			segs = append(segs, newSegment(bucket, size))
 			room -= size
-			size = min(2*size, mostSegment)
+			size = min(2*size, largest)
 		}
 		app, conv, sender, id, ok := parseID(key[len(from):])
 		if !ok {
