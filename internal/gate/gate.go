@@ -38,14 +38,16 @@ type Stats struct {
 	Writes   uint64 // system calls for Written, of links that have been queued
 	Partial  uint64 // writes that the socket did not take whole
 	Stalled  uint64 // links closed because the peer took no byte
+	Crowded  uint64 // links closed because they were slow to sign in and their place was needed
 }
 
 // Gate holds what all links of a server share. Any goroutine may use it.
 type Gate struct {
-	cfg   Config // fixed, with defaults
-	log   *slog.Logger
-	fl    []*flusher
-	wheel *wheel
+	cfg     Config // fixed, with defaults
+	log     *slog.Logger
+	fl      []*flusher
+	wheel   *wheel
+	workers workers
 
 	number   atomic.Uint64 // of the newest link
 	links    atomic.Int64
@@ -55,6 +57,8 @@ type Gate struct {
 	writes   atomic.Uint64
 	partial  atomic.Uint64
 	stalled  atomic.Uint64
+	crowded  atomic.Uint64
+	crowd    crowd
 	running  sync.WaitGroup // flushers, the wheel
 	blocked  sync.WaitGroup // goroutines that write for links whose peer is slow
 	stopOnce sync.Once
@@ -74,7 +78,7 @@ func New(cfg Config) *Gate {
 	if cfg.MaxWaiting <= 0 {
 		cfg.MaxWaiting = 8 << 20
 	}
-	g := &Gate{cfg: cfg, log: cfg.Log, wheel: newWheel()}
+	g := &Gate{cfg: cfg, log: cfg.Log, wheel: newWheel(), crowd: crowd{began: time.Now()}}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
@@ -95,9 +99,11 @@ func (g *Gate) Close() {
 			f.stop()
 		}
 		g.wheel.stop()
+		g.workers.stop()
 	})
 	g.running.Wait()
 	g.blocked.Wait()
+	g.workers.running.Wait()
 }
 
 // Stats tells the counters.
@@ -111,5 +117,6 @@ func (g *Gate) Stats() Stats {
 		Writes:   g.writes.Load(),
 		Partial:  g.partial.Load(),
 		Stalled:  g.stalled.Load(),
+		Crowded:  g.crowded.Load(),
 	}
 }

@@ -53,6 +53,7 @@ type Link struct {
 	top   func([]byte) error // nil: what Fill gives goes to the socket as it is
 
 	spoke
+	stay
 
 	waiting atomic.Bool // has a place of the Gatekeeper
 	queued  atomic.Bool // Queue was called
@@ -122,6 +123,7 @@ func (l *Link) SetClient(a netip.AddrPort) { l.addr = a }
 // SignedIn gives the Gatekeeper's place back: the client has proved who it is.
 func (l *Link) SignedIn() {
 	if l.waiting.CompareAndSwap(true, false) {
+		l.g.crowd.remove(l)
 		l.g.cfg.Gatekeeper.Release(l.addr.Addr())
 	}
 }
@@ -215,6 +217,9 @@ func (l *Link) Read(p []byte) (int, error) {
 			l.head = nil
 		}
 		return n, nil
+	}
+	if l.waiting.Load() {
+		defer l.g.crowd.await(l)()
 	}
 	n, err := l.raw.Read(p)
 	l.heard(n)

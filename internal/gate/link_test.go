@@ -191,7 +191,7 @@ func TestClose(t *testing.T) {
 		o := newOwner(l, nil)
 		done := make(chan error, 1)
 		go func() {
-			err := l.Each(nil, nil, nil, func(b []byte) (int, bool, error) { return len(b), true, nil })
+			err := l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil }))
 			l.Discard()
 			done <- err
 		}()
@@ -245,7 +245,7 @@ func TestExpect(t *testing.T) {
 		g := newGate(t, gate.Config{})
 		l, peer := pair(t, g, "pipe")
 		o := newOwner(l, nil)
-		go l.Each(nil, nil, nil, func(b []byte) (int, bool, error) { return len(b), true, nil })
+		go l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil }))
 		wait := func(want time.Duration) {
 			t.Helper()
 			began := time.Now()
@@ -284,6 +284,12 @@ func TestExpect(t *testing.T) {
 		}
 	})
 }
+
+// taker is a Taker that answers nothing.
+type taker func([]byte) (int, error)
+
+func (f taker) Take(b []byte) (int, error) { return f(b) }
+func (f taker) Answered([]byte) bool       { return false }
 
 // budget counts.
 type budget struct {
@@ -338,17 +344,17 @@ func TestEach(t *testing.T) {
 			peer.Close()
 		}()
 		var got []string
-		err := l.Each(src, []byte(want[0]), b, func(p []byte) (int, bool, error) {
+		err := l.Each(src, []byte(want[0]), b, taker(func(p []byte) (int, error) {
 			used := 0
 			for {
 				i := bytes.IndexByte(p[used:], '\n')
 				if i < 0 {
-					return used, true, nil
+					return used, nil
 				}
 				got = append(got, string(p[used:used+i+1]))
 				used += i + 1
 			}
-		})
+		}))
 		if err != io.EOF {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -366,7 +372,7 @@ func TestEach(t *testing.T) {
 		}
 		go other.Write(make([]byte, 300_000))
 		b = &budget{free: 100_000}
-		if err := l.Each(src, nil, b, func([]byte) (int, bool, error) { return 0, true, nil }); err != gate.ErrNoRoom || b.free != 100_000 {
+		if err := l.Each(src, nil, b, taker(func([]byte) (int, error) { return 0, nil })); err != gate.ErrNoRoom || b.free != 100_000 {
 			t.Errorf("%s: %v, %d left", kind, err, b.free)
 		}
 		l.Abort(nil)
@@ -382,7 +388,7 @@ func TestLastBytes(t *testing.T) {
 		peer.Write([]byte("bye"))
 		peer.Close()
 		testkit.Within(t, "the end", func() {
-			if err := l.Each(nil, nil, nil, func(b []byte) (int, bool, error) { return len(b), true, nil }); err != io.EOF {
+			if err := l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil })); err != io.EOF {
 				t.Error(err)
 			}
 		})

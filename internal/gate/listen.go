@@ -152,14 +152,13 @@ func (ln *Listener) admit(raw net.Conn, addr netip.AddrPort, head []byte) net.Co
 	if ln.url.Door == "http" {
 		keeper = nil // its requests carry their tokens; a WebSocket is counted when it is one
 	}
+	l := ln.g.link(raw, addr, head)
 	if keeper != nil {
-		if err := keeper.Acquire(addr.Addr()); err != nil {
-			ln.refuse(raw, err)
+		if err := ln.g.enter(l); err != nil {
+			ln.refuse(l, err)
 			return nil
 		}
 	}
-	l := ln.g.link(raw, addr, head)
-	l.waiting.Store(keeper != nil)
 	if ln.tls != nil {
 		return tls.Server(l, ln.tls)
 	}
@@ -181,14 +180,19 @@ func (ln *Listener) refuse(raw net.Conn, err error) {
 // Waits says that the link is one that has not signed in: it takes a place of the
 // Gatekeeper, until SignedIn or its end. For WebSockets, whose listener counts nothing.
 func (l *Link) Waits() error {
-	k := l.g.cfg.Gatekeeper
-	if k == nil || l.waiting.Load() {
+	if l.g.cfg.Gatekeeper == nil || l.waiting.Load() {
 		return nil
 	}
-	if err := k.Acquire(l.addr.Addr()); err != nil {
+	l.since.Store(l.g.crowd.now()) // the upgrade is answered: the next byte is the client's to send
+	if err := l.g.enter(l); err != nil {
 		l.g.refused.Add(1)
 		return err
 	}
-	l.waiting.Store(true)
+	l.mu.Lock()
+	dead := l.dead
+	l.mu.Unlock()
+	if dead { // meanwhile, and so before it had a place to give back
+		l.SignedIn()
+	}
 	return nil
 }

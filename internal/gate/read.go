@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 const (
@@ -23,99 +24,148 @@ type Budget interface {
 	Give(n int)
 }
 
-// Taker is given what was read. It answers how many bytes it has used; the rest comes
-// again with more behind it, so it must know by itself when a frame is too long. quiet
-// says that nothing will be written because of these bytes, now or later.
-//
-// b is valid until it returns. An error ends the reading.
-type Taker func(b []byte) (used int, quiet bool, err error)
+// Taker takes what was read. One of its methods is called at a time.
+type Taker interface {
+	// Take is given what has come and answers how many bytes it has used; the rest
+	// comes again with more behind it, so it must know by itself when a frame is too
+	// long. b is valid until it returns. An error ends the reading.
+	Take(b []byte) (used int, err error)
 
-// Each reads until the connection ends, and gives everything to take. Memory is held
-// only while bytes are there: a pooled buffer, or, while a frame is unfinished, what
-// has come of it, which budget (nil = none) must have room for.
+	// Answered says whether something will be written because of b, with which a read
+	// began. It must be simple, as it is called on a small stack; false is always right.
+	Answered(b []byte) bool
+}
+
+// Each reads until the connection ends, and gives everything to t. Memory is held only
+// while bytes are there: a pooled buffer, or, while a frame is unfinished, what has
+// come of it, which budget (nil = none) must have room for.
 //
 // src is what lies above the link, such as a *tls.Conn; nil for the link itself, which
-// is then read in one system call for all that is there. first comes before what is
-// read; it is not kept. The error is io.EOF when the peer ended its side in order,
-// take's own, ErrNoRoom, or the connection's.
-func (l *Link) Each(src io.Reader, first []byte, budget Budget, take Taker) error {
-	r := reader{l: l, budget: budget, take: take}
-	defer r.drop()
+// is then read in one system call for all that is there, and t is called by one of the
+// gate's workers. first comes before what is read. The error is io.EOF when the peer
+// ended its side in order, t's own, ErrNoRoom, or the connection's.
+func (l *Link) Each(src io.Reader, first []byte, budget Budget, t Taker) error {
 	if len(l.head) > 0 && src == nil {
 		first = append(l.head, first...)
 		l.head = nil
 	}
-	if len(first) > 0 {
-		if _, err := r.got(first); err != nil {
-			return err
-		}
+	r := &reader{l: l, budget: budget, t: t}
+	if src == nil && l.rc != nil {
+		return r.raw(first)
 	}
-	switch {
-	case src == nil && l.rc != nil:
-		return r.raw()
-	case src == nil:
+	if src == nil {
 		src = l
 	}
-	return r.layered(src)
+	return r.layered(src, first)
 }
 
 // reader is the state of Each. rest is empty while nothing is unfinished.
 type reader struct {
 	l      *Link
 	budget Budget
-	take   Taker
+	t      Taker
+
+	// What follows belongs to who holds mu: the goroutine that reads, or from give to
+	// the end of Do a worker. layered needs no lock.
+	mu     sync.Mutex
 	rest   []byte // of an unfinished frame
 	taken  int    // from budget, for rest
+	given  []byte // to the worker
+	pooled *[readBuffer]byte
+	err    error // why it ends
 }
 
 // raw is one RawConn.Read for the connection's life: its callback returns true only
-// at the end, so that the buffer can be given back before the goroutine is parked.
+// at the end. It reads what is there into a pooled buffer, gives that to a worker, and
+// waits for more at once; when that comes before the worker is done, it waits for the
+// worker.
 //
 // After a read that did not fill the buffer the socket is empty, and a second read
 // would only say so. It is made all the same when nothing is going to be written: the
 // peer's FIN may have come together with its last bytes, which is one wake-up, and a
 // write would find that out.
-func (r *reader) raw() error {
-	var err error
-	werr := r.l.rc.Read(func(fd uintptr) bool {
-		err = r.drain(fd)
-		return err != nil
-	})
-	if err == nil {
-		err = werr
+func (r *reader) raw(first []byte) error {
+	if len(first) > 0 {
+		r.mu.Lock()
+		r.give(first, nil)
 	}
+	err := r.l.rc.Read(r.ready)
+	r.mu.Lock() // the worker is done
+	defer r.mu.Unlock()
+	r.drop()
+	if r.err != nil {
+		err = r.err
+	}
+	r.l.freshDeadline()
 	return err
 }
 
-//go:noinline
-func (r *reader) drain(fd uintptr) error {
+// ready reads from a socket that has something to read, and answers whether that was
+// the end.
+func (r *reader) ready(fd uintptr) bool {
 	for {
-		more, err := r.once(fd)
-		if err != nil || !more {
-			return err
+		r.mu.Lock()
+		if r.err != nil {
+			r.mu.Unlock()
+			return true
+		}
+		b, room, pooled := r.room()
+		n, again, err := rawRead(fd, room)
+		if n == 0 {
+			giveBack(pooled)
+			if err == nil && !again {
+				err = io.EOF
+			}
+			r.err = err
+			r.mu.Unlock()
+			return err != nil
+		}
+		r.l.heard(n)
+		more := n == len(room) || len(b) > 0 || !r.t.Answered(room[:n])
+		r.give(b[:len(b)+n], pooled)
+		if !more {
+			return false
 		}
 	}
 }
 
-func (r *reader) once(fd uintptr) (more bool, err error) {
-	b, room, pooled := r.room()
-	n, again, err := rawRead(fd, room)
-	switch {
-	case err != nil, again:
-		giveBack(pooled)
-		return false, err
-	case n == 0:
-		giveBack(pooled)
-		return false, io.EOF
+// give hands b, which lies in pooled or is r.rest's own, to a worker, and mu with it.
+func (r *reader) give(b []byte, pooled *[readBuffer]byte) {
+	r.given, r.pooled = b, pooled
+	r.l.g.workers.do(r)
+}
+
+// Do is the worker's part.
+func (r *reader) Do() {
+	err := r.got(r.given)
+	giveBack(r.pooled)
+	r.given, r.pooled = nil, nil
+	if err != nil {
+		r.err = err
+		r.l.raw.SetReadDeadline(time.Unix(1, 0)) // wakes who reads
 	}
-	r.l.heard(n)
-	quiet, err := r.got(b[:len(b)+n])
-	giveBack(pooled)
-	return quiet || n == len(room), err
+	r.mu.Unlock()
+}
+
+// freshDeadline undoes what Do did to end the reading, so that Discard can read on.
+func (l *Link) freshDeadline() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var t time.Time
+	if l.done {
+		t = time.Now().Add(l.g.cfg.Linger / 2)
+	}
+	l.raw.SetReadDeadline(t)
 }
 
 // layered reads through src, which has a buffer of its own.
-func (r *reader) layered(src io.Reader) error {
+func (r *reader) layered(src io.Reader, first []byte) error {
+	defer r.drop()
+	if len(first) > 0 {
+		if err := r.got(first); err != nil {
+			return err
+		}
+	}
 	var small [parked]byte
 	for {
 		n, err := src.Read(small[:])
@@ -140,7 +190,7 @@ func (r *reader) more(src io.Reader, b []byte) error {
 	defer func() { giveBack(pooled) }()
 	n := copy(room, b)
 	for {
-		if _, err := r.got(have[:len(have)+n]); err != nil {
+		if err := r.got(have[:len(have)+n]); err != nil {
 			return err
 		}
 		if !full {
@@ -173,18 +223,18 @@ func giveBack(pooled *[readBuffer]byte) {
 	}
 }
 
-// got gives b to take and keeps what is left of it.
-func (r *reader) got(b []byte) (quiet bool, err error) {
-	used, quiet, err := r.take(b)
+// got gives b to t and keeps what is left of it.
+func (r *reader) got(b []byte) error {
+	used, err := r.t.Take(b)
 	if err != nil {
-		return quiet, err
+		return err
 	}
 	left := b[used:]
 	if len(left) == 0 {
 		r.drop()
-		return quiet, nil
+		return nil
 	}
-	return quiet, r.keep(left)
+	return r.keep(left)
 }
 
 // keep copies left into memory of its own, with room for as much again if it is

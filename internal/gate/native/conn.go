@@ -90,6 +90,9 @@ func (c *conn) open() (ok bool) {
 		c.over()
 		return false
 	}
+	if c.d.draining.Load() {
+		c.end(drained())
+	}
 	if !c.hello() {
 		c.over()
 		return false
@@ -126,7 +129,7 @@ func (c *conn) loop() {
 	if c.tls != nil {
 		src = c.tls
 	}
-	c.stopped(c.l.Each(src, first, c.d.budget, c.take))
+	c.stopped(c.l.Each(src, first, c.d.budget, c))
 }
 
 // stopped notes why reading ended.
@@ -267,39 +270,43 @@ func (c *conn) log() *slog.Logger {
 	return log
 }
 
-// take handles the frames that are there; see gate.Taker.
-func (c *conn) take(b []byte) (used int, quiet bool, err error) {
-	quiet = true
+// Take handles the frames that are there; see gate.Taker.
+func (c *conn) Take(b []byte) (used int, err error) {
+	defer c.recovered("reading", func() { err = errEnding })
 	n := uint64(0)
 	defer func() { c.d.count.framesIn.Add(n) }()
 	for used < len(b) {
 		if err := c.wait(); err != nil {
-			return used, true, err
+			return used, err
 		}
 		f, size, err := wire.Next(b[used:], c.inMax)
 		if err == wire.ErrShort {
-			return used, quiet, nil
+			return used, nil
 		}
 		if err != nil {
-			return used, true, c.broken(err)
+			return used, c.broken(err)
 		}
 		used += size
 		if f.Flags != 0 || c.asm != nil {
 			var ok bool
 			if f, ok, err = c.assemble(f); err != nil {
-				return used, true, c.broken(err)
+				return used, c.broken(err)
 			} else if !ok {
 				continue
 			}
 		}
 		n++
-		answered, err := c.frame(f)
-		if err != nil {
-			return used, true, err
+		if err := c.frame(f); err != nil {
+			return used, err
 		}
-		quiet = quiet && !answered
 	}
-	return used, quiet, nil
+	return used, nil
+}
+
+// Answered is gate.Taker's: whether b begins with a whole frame that is answered.
+func (c *conn) Answered(b []byte) bool {
+	f, _, err := wire.Next(b, c.inMax)
+	return err == nil && (f.Type == wire.TypePing || f.Type == wire.TypeSend || f.Type == wire.TypeReq) && f.Flags&wire.FlagMore == 0
 }
 
 // assemble puts fragments together and decompresses.
@@ -347,39 +354,38 @@ func (c *conn) wait() error {
 	return nil
 }
 
-// frame carries out one frame of a client that has signed in, and says whether it is
-// answered.
-func (c *conn) frame(f wire.Frame) (answered bool, err error) {
+// frame carries out one frame of a client that has signed in.
+func (c *conn) frame(f wire.Frame) error {
 	if !c.confirmed {
 		c.confirmed = true
 		c.sess.Confirm()
 	}
 	switch f.Type {
 	case wire.TypePing:
-		return true, c.ping(f)
+		return c.ping(f)
 	case wire.TypeSend:
-		return true, c.send(f)
+		return c.send(f)
 	case wire.TypeAck:
-		return false, c.ackFrame(f)
+		return c.ackFrame(f)
 	case wire.TypeReq:
-		return true, c.req(f)
+		return c.req(f)
 	case wire.TypeSignal:
-		return false, c.signal(f)
+		return c.signal(f)
 	case wire.TypeState:
-		return false, c.state(f)
+		return c.state(f)
 	case wire.TypeCancel:
-		return false, c.cancel(f)
+		return c.cancel(f)
 	case wire.TypeExt, wire.TypePong:
-		return false, nil // docs/PROTOCOL.md section 3: none is defined yet
+		return nil // docs/PROTOCOL.md section 3: none is defined yet
 	case wire.TypeGoAway: // its goodbye: it does not come back to this session
 		c.mu.Lock()
 		c.left = true
 		c.mu.Unlock()
 		c.end(ending{why: whyClient})
-		return false, errEnding
+		return errEnding
 	}
 	c.end(malformed("a client sends no " + f.Type.String() + " frame here"))
-	return false, errEnding
+	return errEnding
 }
 
 // answer appends a small frame to what is to be written. Any goroutine may call it.

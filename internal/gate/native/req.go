@@ -99,71 +99,68 @@ func (c *conn) work(q *requests) {
 		if len(q.line) == 0 {
 			q.line = nil
 		}
-		skip := r.cancelled
-		var ctx context.Context
-		if !skip {
+		var answer []byte
+		if !r.cancelled {
+			var ctx context.Context
 			ctx, r.cancel = context.WithCancel(q.ctx)
-		}
-		c.mu.Unlock()
-		if !skip {
-			c.carryOut(ctx, r)
+			c.mu.Unlock()
+			answer = c.carryOut(ctx, r)
 			r.cancel()
+			c.mu.Lock()
 		}
-		c.mu.Lock()
-		delete(q.open, r.id)
+		delete(q.open, r.id) // before the answer: the client may use the id again when it has that
 		q.bytes -= len(r.body)
+		wanted := !r.cancelled
 		c.mu.Unlock()
+		if wanted && answer != nil {
+			c.answerWhole(answer)
+		}
 	}
 }
 
-// carryOut answers one request.
-func (c *conn) carryOut(ctx context.Context, r *request) {
+// carryOut answers the frame that answers a request; nil if the connection ends.
+func (c *conn) carryOut(ctx context.Context, r *request) (frame []byte) {
 	defer c.recovered("a request", nil)
 	// What answers wait for the client is bounded: no more is made meanwhile.
 	if c.wait() != nil {
-		return
+		return nil
 	}
 	if c.d.requests.Add(1) > int64(c.d.cfg.Requests) {
 		c.d.requests.Add(-1)
-		c.refuse(r.id, im.Errorf(im.Busy, "the server is carrying out too many requests: try again").WithRetry(time.Second))
-		return
+		return c.refusal(r.id, im.Errorf(im.Busy, "the server is carrying out too many requests: try again").WithRetry(time.Second))
 	}
 	answer, err := r.verb(ctx, c.sess, c.f, r.body)
 	c.d.requests.Add(-1)
-	c.mu.Lock()
-	unwanted := r.cancelled
-	c.mu.Unlock()
-	if unwanted {
-		return
-	}
 	if err != nil {
-		c.refuse(r.id, im.AsError(err))
-		return
+		return c.refusal(r.id, im.AsError(err))
 	}
 	body, err := c.f.MarshalBody(answer)
-	if err != nil {
-		c.refuse(r.id, im.AsError(err))
-		return
+	if err == nil {
+		frame, err = c.f.Append(nil, &wire.Res{Id: r.id, Body: body})
 	}
-	frame, err := c.f.Append(nil, &wire.Res{Id: r.id, Body: body})
 	if err != nil {
-		c.refuse(r.id, im.AsError(err))
-		return
+		return c.refusal(r.id, im.AsError(err))
 	}
 	if len(frame) > c.maxFrame {
-		c.refuse(r.id, im.Errorf(im.TooLarge, "the answer has %d bytes, more than the %d that you take: ask for less", len(frame), c.maxFrame))
-		return
+		return c.refusal(r.id, im.Errorf(im.TooLarge, "the answer has %d bytes, more than the %d that you take: ask for less", len(frame), c.maxFrame))
 	}
-	c.answerWhole(frame)
+	return frame
 }
 
-// refuse answers a request with an error.
-func (c *conn) refuse(id uint64, e *im.Error) {
+// refusal is the frame that answers a request with an error.
+func (c *conn) refusal(id uint64, e *im.Error) []byte {
 	if e.Kind == im.Internal {
 		c.log().Error("request failed", "err", e, "cause", e.Unwrap())
 	}
-	c.answer(&wire.Res{Id: id, Code: codeOf(e), Message: e.Text, RetryMs: retryMillis(e.Retry)})
+	frame, err := c.f.Append(nil, &wire.Res{Id: id, Code: codeOf(e), Message: e.Text, RetryMs: retryMillis(e.Retry)})
+	if err != nil {
+		c.log().Error("a frame cannot be encoded", "err", err)
+	}
+	return frame
 }
+
+// refuse answers a request with an error.
+func (c *conn) refuse(id uint64, e *im.Error) { c.answerWhole(c.refusal(id, e)) }
 
 // cancel carries out a CANCEL: the request ends as soon as it can, and is not
 // answered.

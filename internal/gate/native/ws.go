@@ -187,6 +187,9 @@ func (d *Door) adopt(nc net.Conn, r *http.Request, f wire.Format) {
 			return
 		}
 		c.l.SetReadDeadline(time.Now().Add(d.cfg.HelloTimeout))
+		if d.draining.Load() {
+			c.end(drained())
+		}
 		sock.ReadLoop()
 		c.over()
 	}()
@@ -260,8 +263,7 @@ func (c *conn) unit(m *gws.Message) {
 			f = whole
 		}
 		n++
-		_, err := c.frame(f)
-		return err
+		return c.frame(f)
 	})
 	c.d.count.framesIn.Add(n)
 	if err != nil && err != errEnding {
