@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -22,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // The scripts in testdata are what a person types, and what must be seen. Besides the
-// usual commands there are:
+// usual commands, and those of screen_test.go, there are:
 //
 //	serve NAME [flags]    start a server on free ports, on the data directory $WORK/data,
 //	                      and wait until it is ready; sets $http, $tcp, $line, $admin
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 //	hold TEXT...          the same as nc, on a link that stays open
 //	nc TEXT...            send each line to the line door, wait for its answer; to stdout
 func TestScripts(t *testing.T) {
+	commands := map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "end": end, "nc": nc, "hold": hold}
+	maps.Copy(commands, screenCommands)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
@@ -40,7 +43,7 @@ func TestScripts(t *testing.T) {
 			e.Values["servers"] = map[string]*exec.Cmd{}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "end": end, "nc": nc, "hold": hold},
+		Cmds: commands,
 	})
 }
 

@@ -62,7 +62,24 @@ func (t *terminal) attach(a *app) {
 			a.isTyping()
 		}
 		t.ask() // the editor drops keys that were fed before it began its line
+		t.reserve(line)
 		return string(line)
+	}
+}
+
+// reserve keeps rows free below what is typed. The editor steps a row down and up again
+// to clear them; on the last row of the screen there is no step down, so it would end
+// one row higher each time and write over what was said. (It could ask the terminal
+// where it is: see newTerminal.) It is called while the editor draws: what that wrote
+// is still held back, and sets the column first of all.
+func (t *terminal) reserve(line []rune) {
+	width, height, err := term.GetSize(int(os.Stdout.Fd()))
+	if err != nil || width < 1 {
+		return
+	}
+	rows := (cellWidth(plainText(t.a.prompt()))+cellWidth(string(line)))/width + 1
+	if rows < height {
+		fmt.Printf("%s\x1b[%dA", strings.Repeat("\n", rows), rows)
 	}
 }
 
@@ -115,20 +132,29 @@ func (t *terminal) printDue() {
 	due, redraw, below := t.due, t.redraw, t.below
 	t.due, t.redraw, t.below = nil, false, ""
 	t.mu.Unlock()
-	switch {
-	case len(due) > 0:
-		t.sh.PrintTransientf("%s", strings.Join(due, "\n"))
-	case redraw: // as PrintTransientf, without a line
-		t.sh.Display.CursorToLineStart()
-		fmt.Printf("\r\x1b[J")
-		if up := t.sh.Prompt.PrimaryUsed(); up > 0 {
-			fmt.Printf("\x1b[%dA\x1b[J", up)
-		}
-		t.sh.Prompt.PrimaryPrint()
+	if len(due) > 0 || redraw {
+		t.printAbove(due)
 	}
 	if below != "" {
 		t.sh.Hint.SetTemporary(below)
 	}
+}
+
+// printAbove prints above the line that is being typed, and the prompt anew. It is the
+// editor's PrintTransientf, but for not forgetting that the prompt has been printed,
+// by which that begins too high when the line has several rows.
+func (t *terminal) printAbove(lines []string) {
+	t.sh.Display.CursorToLineStart()
+	up := ""
+	if n := t.sh.Prompt.PrimaryUsed(); n > 0 {
+		up = fmt.Sprintf("\x1b[%dA", n)
+	}
+	fmt.Printf("\r%s\x1b[J", up)
+	for _, l := range lines {
+		fmt.Println(l)
+	}
+	t.sh.Display.PrintPrimaryPrompt()
+	t.sh.Display.Refresh()
 }
 
 // read hands over every line until Ctrl-D, ctx, or do says so.
