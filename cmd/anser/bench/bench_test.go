@@ -17,14 +17,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// testEnv drives f, with short waits.
+// testEnv drives f, with short waits. Only where something is lost the bench waits for
+// its whole patience.
 func testEnv(f *fake) (*Env, *bytes.Buffer) {
 	var out bytes.Buffer
 	return &Env{
 		Stdout: &out,
 		Stderr: io.Discard,
 		Launch: f.launch,
-		waits:  waits{patience: 500 * time.Millisecond, settle: time.Millisecond, idle: time.Millisecond},
+		waits:  waits{patience: 5 * time.Second, settle: time.Millisecond, idle: time.Millisecond},
 	}, &out
 }
 

@@ -56,14 +56,11 @@ func (s *stage) fanout(ctx context.Context, f *Fanout) error {
 	r.fresh = false // the group's first numbers say who came in, and may have come before now
 	s.keeper = r.keep()
 	s.drive(ctx, members[:1], f.Rate, f.Seconds, uint64(r.members))
+	s.hangUp()
+	s.auditSender(members[0])
 	for _, c := range members[1:] {
 		s.audit(c, members[0])
 	}
-	first := members[0]
-	first.mu.Lock()
-	rep.OutOfOrder += first.send.disordered
-	rep.Retries += first.send.retries
-	first.mu.Unlock()
 	return s.conclude(ctx)
 }
 

@@ -100,8 +100,7 @@ func (s *stage) comeBack(ctx context.Context, senders []*client, absent int, wan
 	if rss, ok := rssOf(s.server.PID); ok {
 		rep.ServerRSSBytes = &rss
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s.hangUp()
 	rep.Delivered = h.delivered
 	rep.DeliveredPerS = rep.rate(h.delivered)
 	if rep.ServerCPUSeconds != nil && h.delivered > 0 {
@@ -109,11 +108,8 @@ func (s *stage) comeBack(ctx context.Context, senders []*client, absent int, wan
 	}
 	for _, from := range senders {
 		b := h.boxes["u/"+from.user]
-		from.mu.Lock()
+		s.auditSender(from)
 		rep.Lost += from.send.accepted.missing(b.seen)
-		rep.OutOfOrder += from.send.disordered
-		rep.Retries += from.send.retries
-		from.mu.Unlock()
 		rep.Duplicated += b.duplicated
 		rep.OutOfOrder += b.disordered
 		if b.head > 0 {

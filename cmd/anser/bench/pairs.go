@@ -49,24 +49,27 @@ func (s *stage) pairs(ctx context.Context, p *Pairs) error {
 	}
 	s.keeper = r.keep()
 	s.drive(ctx, users, p.Rate, p.Seconds, 1)
+	s.hangUp()
 	for i, c := range users {
+		s.auditSender(c)
 		s.audit(c, users[i^1])
 	}
 	return s.conclude(ctx)
 }
 
+// auditSender adds what a sender saw. Call it after hangUp, as audit.
+func (s *stage) auditSender(c *client) {
+	s.report.OutOfOrder += c.send.disordered
+	s.report.Retries += c.send.retries
+}
+
 // audit holds what arrived at c against what from had accepted.
 func (s *stage) audit(c, from *client) {
-	from.mu.Lock()
-	accepted, disordered, retries := from.send.accepted, from.send.disordered, from.send.retries
-	from.mu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	rep := s.report
+	accepted := from.send.accepted
 	rep.Lost += accepted.missing(c.in.seen)
 	rep.Duplicated += c.in.duplicated
-	rep.OutOfOrder += c.in.disordered + disordered
-	rep.Retries += retries
+	rep.OutOfOrder += c.in.disordered
 	rep.Gaps += c.in.gaps(s.run.fresh)
 	if n := c.in.seen.missing(accepted); n > 0 {
 		s.run.faults.add("%d messages to one user arrived that were not acknowledged", n)

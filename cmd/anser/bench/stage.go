@@ -131,13 +131,19 @@ func freshParent() string {
 // partFor is how long a server has to notice that its links are gone.
 const partFor = 250 * time.Millisecond
 
-// close ends what the stage has begun, in the opposite order.
-func (s *stage) close() error {
+// hangUp ends the connections. After it nothing changes any more, and what was counted
+// can be looked at.
+func (s *stage) hangUp() {
 	if s.keeper != nil {
 		s.keeper.stop()
 		s.keeper = nil
 	}
 	s.run.close()
+}
+
+// close ends what the stage has begun, in the opposite order.
+func (s *stage) close() error {
+	s.hangUp()
 	if s.server != nil && s.server.Stop != nil {
 		time.Sleep(partFor) // a server that still has links when it is told to end lets them go slowly
 	}
@@ -165,19 +171,19 @@ func (s *stage) connect(ctx context.Context, n int, prepare func(*client)) error
 	clients := make([]*client, n)
 	var g errgroup.Group
 	g.SetLimit(dialAtOnce)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx) // the first error ends the others
+	defer cancel(nil)
 	for i := range n {
 		g.Go(func() error {
 			if ctx.Err() != nil {
-				return ctx.Err()
+				return nil
 			}
 			one, stop := context.WithTimeout(ctx, defaultPatience)
 			defer stop()
 			c, err := s.run.dial(one, s.target, i)
 			if err != nil {
-				cancel()
-				return fmt.Errorf("connection %d of %d: %w", i+1, n, err)
+				cancel(fmt.Errorf("connection %d of %d: %w", i+1, n, err))
+				return nil
 			}
 			if prepare != nil {
 				prepare(c)
@@ -187,7 +193,8 @@ func (s *stage) connect(ctx context.Context, n int, prepare func(*client)) error
 			return nil
 		})
 	}
-	err := g.Wait()
+	g.Wait()
+	err := context.Cause(ctx)
 	took := time.Since(begin).Seconds()
 	for _, c := range clients {
 		if c != nil {
@@ -284,7 +291,7 @@ func (s *stage) drive(ctx context.Context, senders []*client, rate, seconds floa
 // the verdict.
 func (s *stage) conclude(ctx context.Context) error {
 	rep := s.report
-	s.run.closing.Store(true)
+	s.hangUp()
 	rep.Errors, rep.FirstErrors = s.run.faults.get()
 	if err := s.close(); err != nil {
 		rep.Errors++
