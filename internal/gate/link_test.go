@@ -191,7 +191,7 @@ func TestClose(t *testing.T) {
 		o := newOwner(l, nil)
 		done := make(chan error, 1)
 		go func() {
-			err := l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil }))
+			err := l.Reader(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil })).Run()
 			l.Discard()
 			done <- err
 		}()
@@ -245,7 +245,7 @@ func TestExpect(t *testing.T) {
 		g := newGate(t, gate.Config{})
 		l, peer := pair(t, g, "pipe")
 		o := newOwner(l, nil)
-		go l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil }))
+		go l.Reader(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil })).Run()
 		wait := func(want time.Duration) {
 			t.Helper()
 			began := time.Now()
@@ -315,7 +315,7 @@ func (b *budget) Give(n int) {
 
 // Units of any size come whole, however they are cut on the way, and what is not
 // finished is charged to the budget.
-func TestEach(t *testing.T) {
+func TestReader(t *testing.T) {
 	for _, kind := range []string{"pipe", "tcp", "layered"} {
 		g := newGate(t, gate.Config{})
 		of := kind
@@ -344,7 +344,7 @@ func TestEach(t *testing.T) {
 			peer.Close()
 		}()
 		var got []string
-		err := l.Each(src, []byte(want[0]), b, taker(func(p []byte) (int, error) {
+		err := l.Reader(src, []byte(want[0]), b, taker(func(p []byte) (int, error) {
 			used := 0
 			for {
 				i := bytes.IndexByte(p[used:], '\n')
@@ -354,7 +354,7 @@ func TestEach(t *testing.T) {
 				got = append(got, string(p[used:used+i+1]))
 				used += i + 1
 			}
-		}))
+		})).Run()
 		if err != io.EOF {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -372,7 +372,7 @@ func TestEach(t *testing.T) {
 		}
 		go other.Write(make([]byte, 300_000))
 		b = &budget{free: 100_000}
-		if err := l.Each(src, nil, b, taker(func([]byte) (int, error) { return 0, nil })); err != gate.ErrNoRoom || b.free != 100_000 {
+		if err := l.Reader(src, nil, b, taker(func([]byte) (int, error) { return 0, nil })).Run(); err != gate.ErrNoRoom || b.free != 100_000 {
 			t.Errorf("%s: %v, %d left", kind, err, b.free)
 		}
 		l.Abort(nil)
@@ -388,7 +388,7 @@ func TestLastBytes(t *testing.T) {
 		peer.Write([]byte("bye"))
 		peer.Close()
 		testkit.Within(t, "the end", func() {
-			if err := l.Each(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil })); err != io.EOF {
+			if err := l.Reader(nil, nil, nil, taker(func(b []byte) (int, error) { return len(b), nil })).Run(); err != io.EOF {
 				t.Error(err)
 			}
 		})

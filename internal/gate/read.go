@@ -13,7 +13,35 @@ const (
 	parked     = 256      // bytes of the buffer with which a goroutine waits under TLS
 )
 
-var readBuffers = sync.Pool{New: func() any { return new([readBuffer]byte) }}
+// readBuffers are lent to who reads. It is no sync.Pool because that allocates when it
+// is empty, for which the stack of a goroutine that reads has no room.
+var readBuffers bufferList
+
+type bufferList struct {
+	mu   sync.Mutex
+	free []*[readBuffer]byte // guarded by mu: at most maxFree
+}
+
+const maxFree = 64
+
+// get answers a buffer that was given back; nil if there is none.
+func (l *bufferList) get() (b *[readBuffer]byte) {
+	l.mu.Lock()
+	if n := len(l.free); n > 0 {
+		b, l.free[n-1] = l.free[n-1], nil
+		l.free = l.free[:n-1]
+	}
+	l.mu.Unlock()
+	return b
+}
+
+func (l *bufferList) put(b *[readBuffer]byte) {
+	l.mu.Lock()
+	if len(l.free) < maxFree {
+		l.free = append(l.free, b)
+	}
+	l.mu.Unlock()
+}
 
 // ErrNoRoom says that too many bytes of unfinished frames wait on this node.
 var ErrNoRoom = errors.New("gate: no room for unfinished frames")
@@ -36,61 +64,74 @@ type Taker interface {
 	Answered(b []byte) bool
 }
 
-// Each reads until the connection ends, and gives everything to t. Memory is held only
-// while bytes are there: a pooled buffer, or, while a frame is unfinished, what has
-// come of it, which budget (nil = none) must have room for.
-//
-// src is what lies above the link, such as a *tls.Conn; nil for the link itself, which
-// is then read in one system call for all that is there, and t is called by one of the
-// gate's workers. first comes before what is read. The error is io.EOF when the peer
-// ended its side in order, t's own, ErrNoRoom, or the connection's.
-func (l *Link) Each(src io.Reader, first []byte, budget Budget, t Taker) error {
-	if len(l.head) > 0 && src == nil {
-		first = append(l.head, first...)
-		l.head = nil
-	}
-	r := &reader{l: l, budget: budget, t: t}
-	if src == nil && l.rc != nil {
-		return r.raw(first)
-	}
-	if src == nil {
-		src = l
-	}
-	return r.layered(src, first)
-}
-
-// reader is the state of Each. rest is empty while nothing is unfinished.
-type reader struct {
+// Reader reads a link for its door.
+type Reader struct {
 	l      *Link
+	src    io.Reader // nil: the link itself, by raw calls
+	first  []byte
 	budget Budget
 	t      Taker
 
 	// What follows belongs to who holds mu: the goroutine that reads, or from give to
-	// the end of Do a worker. layered needs no lock.
+	// the end of Do a worker. Where there is a src no lock is needed.
 	mu     sync.Mutex
-	rest   []byte // of an unfinished frame
+	rest   []byte // of an unfinished frame; empty while there is none
 	taken  int    // from budget, for rest
 	given  []byte // to the worker
 	pooled *[readBuffer]byte
 	err    error // why it ends
+
+	fetched sync.Mutex // held until a worker has made a buffer
 }
 
-// raw is one RawConn.Read for the connection's life: its callback returns true only
-// at the end. It reads what is there into a pooled buffer, gives that to a worker, and
-// waits for more at once; when that comes before the worker is done, it waits for the
-// worker.
+// Reader makes a Reader that gives all that comes to t. Memory is held only while bytes
+// are there: a pooled buffer, or, while a frame is unfinished, what has come of it,
+// which budget (nil = none) must have room for.
 //
-// After a read that did not fill the buffer the socket is empty, and a second read
-// would only say so. It is made all the same when nothing is going to be written: the
-// peer's FIN may have come together with its last bytes, which is one wake-up, and a
-// write would find that out.
-func (r *reader) raw(first []byte) error {
-	if len(first) > 0 {
+// src is what lies above the link, such as a *tls.Conn; nil for the link itself, which
+// is then read in one system call for all that is there, and t is called by one of the
+// gate's workers. first comes before what is read.
+func (l *Link) Reader(src io.Reader, first []byte, budget Budget, t Taker) *Reader {
+	if len(l.head) > 0 && src == nil {
+		first = append(l.head, first...)
+		l.head = nil
+	}
+	if src == nil && l.rc == nil {
+		src = l
+	}
+	return &Reader{l: l, src: src, first: first, budget: budget, t: t}
+}
+
+// Run reads until the connection ends. The error is io.EOF when the peer ended its
+// side in order, the Taker's own, ErrNoRoom, or the connection's.
+//
+// Over TCP its goroutine keeps the 2 KB of stack that it was born with, if its caller's
+// frames are small: a stack that once was larger takes 4 KB at least for ever.
+func (r *Reader) Run() error {
+	if r.src != nil {
+		return r.layered()
+	}
+	r.begin()
+	err := r.l.rc.Read(r.ready)
+	return r.end(err)
+}
+
+// begin gives a worker what was read before.
+//
+//go:noinline
+func (r *Reader) begin() {
+	if first := r.first; len(first) > 0 {
+		r.first = nil
 		r.mu.Lock()
 		r.give(first, nil)
 	}
-	err := r.l.rc.Read(r.ready)
-	r.mu.Lock() // the worker is done
+}
+
+// end waits for the worker and says why it is over.
+//
+//go:noinline
+func (r *Reader) end(err error) error {
+	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop()
 	if r.err != nil {
@@ -101,15 +142,30 @@ func (r *reader) raw(first []byte) error {
 }
 
 // ready reads from a socket that has something to read, and answers whether that was
-// the end.
-func (r *reader) ready(fd uintptr) bool {
+// the end. It is the callback of one RawConn.Read for the connection's life: it reads
+// what is there into a pooled buffer, gives that to a worker, and has the goroutine
+// wait for more at once; when that comes before the worker is done, it waits for the
+// worker.
+//
+// After a read that did not fill the buffer the socket is empty, and a second read
+// would only say so. It is made all the same when nothing is going to be written: the
+// peer's FIN may have come together with its last bytes, which is one wake-up, and a
+// write would find that out.
+func (r *Reader) ready(fd uintptr) bool {
 	for {
 		r.mu.Lock()
 		if r.err != nil {
 			r.mu.Unlock()
 			return true
 		}
-		b, room, pooled := r.room()
+		have, pooled := len(r.rest), (*[readBuffer]byte)(nil)
+		room := r.rest[have:cap(r.rest)]
+		if have <= keepSmall {
+			if pooled = readBuffers.get(); pooled == nil {
+				pooled = r.fetch()
+			}
+			room = pooled[copy(pooled[:], r.rest):]
+		}
 		n, again, err := rawRead(fd, room)
 		if n == 0 {
 			giveBack(pooled)
@@ -121,22 +177,45 @@ func (r *reader) ready(fd uintptr) bool {
 			return err != nil
 		}
 		r.l.heard(n)
-		more := n == len(room) || len(b) > 0 || !r.t.Answered(room[:n])
-		r.give(b[:len(b)+n], pooled)
+		more := n == len(room) || have > 0 || !r.t.Answered(room[:n])
+		if pooled != nil {
+			r.give(pooled[:have+n], pooled)
+		} else {
+			r.give(r.rest[:have+n], nil)
+		}
 		if !more {
 			return false
 		}
 	}
 }
 
+// fetch has a worker make a buffer, and waits for it.
+func (r *Reader) fetch() *[readBuffer]byte {
+	r.fetched.Lock()
+	r.l.g.workers.do((*fetch)(r))
+	r.fetched.Lock()
+	b := r.pooled
+	r.pooled = nil
+	r.fetched.Unlock()
+	return b
+}
+
+type fetch Reader
+
+// Do is the worker's part of Reader.fetch.
+func (f *fetch) Do() {
+	f.pooled = new([readBuffer]byte)
+	f.fetched.Unlock()
+}
+
 // give hands b, which lies in pooled or is r.rest's own, to a worker, and mu with it.
-func (r *reader) give(b []byte, pooled *[readBuffer]byte) {
+func (r *Reader) give(b []byte, pooled *[readBuffer]byte) {
 	r.given, r.pooled = b, pooled
 	r.l.g.workers.do(r)
 }
 
 // Do is the worker's part.
-func (r *reader) Do() {
+func (r *Reader) Do() {
 	err := r.got(r.given)
 	giveBack(r.pooled)
 	r.given, r.pooled = nil, nil
@@ -159,9 +238,10 @@ func (l *Link) freshDeadline() {
 }
 
 // layered reads through src, which has a buffer of its own.
-func (r *reader) layered(src io.Reader, first []byte) error {
+func (r *Reader) layered() error {
 	defer r.drop()
-	if len(first) > 0 {
+	src, first := r.src, r.first
+	if r.first = nil; len(first) > 0 {
 		if err := r.got(first); err != nil {
 			return err
 		}
@@ -184,7 +264,7 @@ func (r *reader) layered(src io.Reader, first []byte) error {
 // it cannot know, and may wait with a large one once.
 //
 //go:noinline
-func (r *reader) more(src io.Reader, b []byte) error {
+func (r *Reader) more(src io.Reader, b []byte) error {
 	full := len(b) == parked
 	have, room, pooled := r.room()
 	defer func() { giveBack(pooled) }()
@@ -208,9 +288,11 @@ func (r *reader) more(src io.Reader, b []byte) error {
 
 // room answers what is unfinished, and the room behind it in the same memory; pooled
 // is what has to be given back.
-func (r *reader) room() (have, room []byte, pooled *[readBuffer]byte) {
+func (r *Reader) room() (have, room []byte, pooled *[readBuffer]byte) {
 	if len(r.rest) <= keepSmall {
-		pooled = readBuffers.Get().(*[readBuffer]byte)
+		if pooled = readBuffers.get(); pooled == nil {
+			pooled = new([readBuffer]byte)
+		}
 		n := copy(pooled[:], r.rest)
 		return pooled[:n], pooled[n:], pooled
 	}
@@ -219,12 +301,12 @@ func (r *reader) room() (have, room []byte, pooled *[readBuffer]byte) {
 
 func giveBack(pooled *[readBuffer]byte) {
 	if pooled != nil {
-		readBuffers.Put(pooled)
+		readBuffers.put(pooled)
 	}
 }
 
 // got gives b to t and keeps what is left of it.
-func (r *reader) got(b []byte) error {
+func (r *Reader) got(b []byte) error {
 	used, err := r.t.Take(b)
 	if err != nil {
 		return err
@@ -240,7 +322,7 @@ func (r *reader) got(b []byte) error {
 // keep copies left into memory of its own, with room for as much again if it is
 // large, so that a frame is copied a few times and no memory is taken for bytes that
 // have not come.
-func (r *reader) keep(left []byte) error {
+func (r *Reader) keep(left []byte) error {
 	size := 512
 	for size < len(left) {
 		size *= 2
@@ -262,7 +344,7 @@ func (r *reader) keep(left []byte) error {
 	return nil
 }
 
-func (r *reader) drop() {
+func (r *Reader) drop() {
 	if r.taken > 0 && r.budget != nil {
 		r.budget.Give(r.taken)
 	}

@@ -50,6 +50,7 @@ type conn struct {
 	done      func(*core.Send)
 
 	// Owned by the goroutine that reads.
+	in        *gate.Reader
 	confirmed bool
 	first     []byte            // read together with HELLO
 	asm       *wire.Reassembler // nil while no frame is cut or compressed
@@ -97,6 +98,12 @@ func (c *conn) open() (ok bool) {
 		c.over()
 		return false
 	}
+	var src io.Reader
+	if c.tls != nil {
+		src = c.tls
+	}
+	c.in = c.l.Reader(src, c.first, c.d.budget, c)
+	c.first = nil
 	return true
 }
 
@@ -119,17 +126,12 @@ func (c *conn) queue() bool {
 	return true
 }
 
-// loop reads until the connection ends.
+// loop reads until the connection ends. Its goroutine is to stay small: see
+// gate.Reader.Run.
 func (c *conn) loop() {
-	defer c.over()
-	defer c.recovered("reading", nil)
-	first := c.first
-	c.first = nil
-	var src io.Reader
-	if c.tls != nil {
-		src = c.tls
-	}
-	c.stopped(c.l.Each(src, first, c.d.budget, c))
+	err := c.in.Run()
+	c.stopped(err)
+	c.over()
 }
 
 // stopped notes why reading ended.

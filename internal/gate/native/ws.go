@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	wsBuffer   = 1 << 10   // of a connection's reader, for as long as it lives
+	wsBuffer   = 512       // of a connection's reader, for as long as it lives
 	wsDeflate  = 256       // a message of fewer bytes is not compressed
 	wsUnit     = 256 << 10 // bytes of a unit of ours, one frame at least
 	frameSep   = 0         // stands between JSON frames on their way out: no JSON has it
@@ -201,7 +201,17 @@ type socket struct {
 	c     *conn
 	conn  *gws.Conn
 	guard *guard
-	in    bool // owned by the reader: HELLO was taken
+	in    bool // owned by who holds turn: HELLO was taken
+
+	turn sync.Mutex   // held while a worker has msg
+	msg  *gws.Message // owned by who holds turn
+}
+
+// Do is the worker's part of conn.message.
+func (s *socket) Do() {
+	s.c.unit(s.msg)
+	s.msg = nil
+	s.turn.Unlock()
 }
 
 // Len and the others make socket a gws.SessionStorage; nobody calls them.
@@ -215,7 +225,7 @@ func (events) OnOpen(*gws.Conn)                      {}
 func (events) OnPong(*gws.Conn, []byte)              {}
 func (events) OnClose(s *gws.Conn, err error)        { connOf(s).closedWS(err) }
 func (events) OnPing(s *gws.Conn, p []byte)          { connOf(s).pingWS(p) }
-func (events) OnMessage(s *gws.Conn, m *gws.Message) { connOf(s).unit(m) }
+func (events) OnMessage(s *gws.Conn, m *gws.Message) { connOf(s).message(m) }
 
 // events hands gws's calls to the connection.
 type events struct{}
@@ -225,6 +235,17 @@ func (c *conn) pingWS(p []byte) {
 	if c.wait() == nil {
 		c.ws.conn.WritePong(p)
 	}
+}
+
+// message has a worker take one WebSocket message, and waits for it: what is done about
+// it needs a larger stack than the goroutine that reads should have for ever.
+func (c *conn) message(m *gws.Message) {
+	s := c.ws
+	s.turn.Lock()
+	s.msg = m
+	c.l.Do(s)
+	s.turn.Lock() // the worker is done
+	s.turn.Unlock()
 }
 
 // unit takes one WebSocket message.
@@ -281,16 +302,7 @@ func (c *conn) helloWS(f wire.Frame) error {
 	if err := c.f.Decode(f, &h); err != nil {
 		return err
 	}
-	// In a goroutine of its own, whose stack goes when it is done: this one's stays as
-	// large as it once was.
-	ok := make(chan bool)
-	go func() {
-		in := false
-		defer func() { ok <- in }()
-		defer c.recovered("signing in", nil)
-		in = c.login(&h)
-	}()
-	if !<-ok {
+	if !c.login(&h) {
 		return errEnding
 	}
 	c.l.SetReadDeadline(time.Time{})
