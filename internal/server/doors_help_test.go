@@ -29,11 +29,21 @@ type link struct {
 // dial connects to the native door: "tcp", "ws" or "ws json".
 func dial(t testing.TB, s *servertest.Server, door string) *link {
 	t.Helper()
+	l, err := tryDial(t, s, door)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// tryDial is dial where the door may refuse.
+func tryDial(t testing.TB, s *servertest.Server, door string) (*link, error) {
+	t.Helper()
 	l := &link{t: t, f: wire.Binary, frames: make(chan wire.Frame, 64)}
 	if door == "tcp" {
 		c, err := net.Dial("tcp", strings.TrimPrefix(s.TCP(), "tcp://"))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		l.write = func(b []byte) error { _, err := c.Write(b); return err }
 		l.close = func() { c.Close() }
@@ -65,7 +75,7 @@ func dial(t testing.TB, s *servertest.Server, door string) *link {
 		c, _, err := gws.NewClient(&events{l}, &gws.ClientOption{Addr: s.WS() + wire.Path,
 			RequestHeader: http.Header{"Sec-Websocket-Protocol": {l.f.Subprotocol()}}})
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		op := gws.OpcodeBinary
 		if door == "ws json" {
@@ -83,7 +93,7 @@ func dial(t testing.TB, s *servertest.Server, door string) *link {
 		for range l.frames { // until the reader has ended
 		}
 	})
-	return l
+	return l, nil
 }
 
 type events struct{ l *link }
