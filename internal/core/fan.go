@@ -41,6 +41,8 @@ func (j *job) size() int {
 const (
 	maxJobs     = 1 << 15
 	maxJobBytes = 32 << 20
+
+	maxTurn = 256 // jobs of a conversation before another one's turn
 )
 
 // fan is one worker.
@@ -55,6 +57,7 @@ type fan struct {
 	jobs   int                   // guarded by mu
 	bytes  int                   // guarded by mu
 	ticked bool                  // guarded by mu: heads that moved are to be told
+	heads  bool                  // guarded by mu: there are some
 	closed bool                  // guarded by mu
 	groups map[im.ConvID]*gather // owned by run
 	seats  int                   // owned by run: members in groups
@@ -156,10 +159,12 @@ func (l *lost) number(n im.Seq) {
 func (f *fans) tick() {
 	for _, w := range f.workers {
 		w.mu.Lock()
-		w.ticked = true
-		w.ready = append(w.ready, w.later...)
-		w.later = nil
-		w.more.Signal()
+		if w.heads || len(w.later) > 0 {
+			w.ticked, w.heads = w.heads, false
+			w.ready = append(w.ready, w.later...)
+			w.later = nil
+			w.more.Signal()
+		}
 		w.mu.Unlock()
 	}
 }
@@ -204,7 +209,11 @@ func (w *fan) next() (t *turn, tick, ok bool) {
 func (w *fan) do(t *turn) {
 	w.mu.Lock()
 	jobs, gone := t.jobs, t.lost
-	t.jobs, t.lost = nil, lost{}
+	if len(jobs) > maxTurn { // others want their turn, too
+		jobs, t.jobs, gone = jobs[:maxTurn:maxTurn], jobs[maxTurn:], lost{}
+	} else {
+		t.jobs, t.lost = nil, lost{}
+	}
 	for i := range jobs {
 		w.jobs--
 		w.bytes -= jobs[i].size()

@@ -332,6 +332,9 @@ func (w *fan) headsOnly(g *gather, ev *hub.Event) bool {
 	}
 	if ev.Seq != 0 || ev.Ver != 0 {
 		w.moved[g.conv] = g
+		w.mu.Lock()
+		w.heads = true
+		w.mu.Unlock()
 		w.wakeNamed(g, ev)
 	}
 	return true

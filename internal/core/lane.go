@@ -218,7 +218,7 @@ func (l *lane) lift(id im.ClientID) {
 func (l *lane) abandon() {
 	l.mu.Lock()
 	list := append(l.back, l.held...)
-	l.back, l.held = nil, nil
+	l.back, l.held, l.redo, l.queued = nil, nil, false, false
 	l.mu.Unlock()
 	for _, snd := range list {
 		snd.finish(im.AsError(errDraining()))

@@ -212,6 +212,7 @@ func TestDevicesMissNothing(t *testing.T) {
 		w := newWorld(t, Config{OutboxBytes: budget})
 		defer w.st.Close()
 		defer w.c.Close()
+		w.c.fans.most = rapid.SampledFrom([]int{maxJobs, maxJobs, 0, 5}).Draw(rt, "fan-out room")
 		tw := &town{world: w, rt: rt, users: []im.UserID{"u0", "u1", "u2", "u3"}}
 		tw.groups = []im.Address{w.group("u0", "u1", "u2", "u3"), w.group("u1", "u0", "u2")}
 		for i, u := range tw.users {
