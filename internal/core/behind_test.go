@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -85,6 +86,7 @@ func TestSlowReaderIsFed(t *testing.T) {
 	w.ok(ann.Signal("u/bob", im.Signal{Kind: "typing"}))
 	bob.sent("u/ann", "mine") // 304: answered, so not told
 	ann.sent("u/bob", "last") // 305
+	w.spreadAll()
 	if n, _ := bob.box.Behind(); n < 2 {
 		t.Fatalf("behind in %d", n)
 	}
@@ -297,6 +299,55 @@ func TestNobodyWaitsForASlowReader(t *testing.T) {
 	items := slow.drain(func(it Item) bool { return it.Seq < n+1 })
 	if got := numbers(items, g); !slices.Equal(got, from(got[0], n+1)) || got[0] > 2 {
 		t.Fatalf("%d numbers from %d", len(got), got[0])
+	}
+}
+
+// A store that cannot be read for a while puts a feeder off, and nothing is lost.
+func TestFeederTriesAgain(t *testing.T) {
+	w := newWorld(t, Config{})
+	st := &brokenReader{Store: w.st}
+	w.c.Close()
+	w.c = New(Config{SweepEvery: -1, Limits: im.Limits{SendRate: -1}}, st, w.c.ver, w.rev)
+	ann, bob := w.login("ann", "phone"), w.login("bob", "phone")
+	ann.sent("u/bob", "x")
+	id, last := bob.ID(), bob.last
+	bob.Detach()
+	ann.sent("u/bob", "y")
+	st.broken.Store(true)
+	bob = w.login("bob", "phone", func(l *Login) { l.Resume, l.LastPush = id, last })
+	for n := 0; n == 0; runtime.Gosched() {
+		w.c.feeders.mu.Lock()
+		n = len(w.c.feeders.later)
+		w.c.feeders.mu.Unlock()
+	}
+	ann.sent("u/bob", "z")
+	st.broken.Store(false)
+	for i, body := range []string{"x", "y", "z"} {
+		bob.gets("u/ann", im.Seq(i+1), body)
+	}
+}
+
+// What happens while a session signs in is not forgotten: it is woken for it.
+func TestWokenForWhatCameWhileSigningIn(t *testing.T) {
+	w := newWorld(t, Config{})
+	ann := w.login("ann", "phone")
+	for range 50 {
+		var wg sync.WaitGroup
+		wg.Go(func() { ann.sent("u/bob", "x") })
+		bob := w.login("bob", "phone")
+		a, err := bob.Sync(t.Context(), SyncQuery{HeadsOnly: true})
+		w.ok(err)
+		wg.Wait()
+		head, err := ann.Conversation(t.Context(), "u/bob")
+		w.ok(err)
+		known := im.Seq(0)
+		for _, c := range a.Conversations {
+			known = c.Head.Seq
+		}
+		if known < head.Head.Seq { // then it is told
+			bob.until(func(it Item) bool { return it.Seq == head.Head.Seq })
+		}
+		bob.Close()
 	}
 }
 

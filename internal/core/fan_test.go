@@ -380,10 +380,17 @@ func TestFanOutWithoutRoom(t *testing.T) {
 	eve.quiet(func(it Item) bool { return it.Msg != nil && string(it.Msg.Body) == "last" })
 }
 
-// brokenReader fails to list members until it is mended.
+// brokenReader fails to list members and to read pages until it is mended.
 type brokenReader struct {
 	*memstore.Store
 	broken atomic.Bool
+}
+
+func (s *brokenReader) Page(q store.PageQuery) (store.Page, error) {
+	if s.broken.Load() {
+		return store.Page{}, errors.New("a bad block")
+	}
+	return s.Store.Page(q)
 }
 
 func (s *brokenReader) Members(conv im.ConvID, after im.UserID, limit int) ([]store.Row, error) {
