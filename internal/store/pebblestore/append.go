@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"strings"
+
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
@@ -120,7 +122,7 @@ func (w *writer) newDirect(s *Store, users [2]im.UserID) *conv {
 		if i == 1 && u == users[0] {
 			break // notes to oneself
 		}
-		h.Sides[i].User = u
+		h.Sides[i].User = im.UserID(strings.Clone(string(u)))
 		h.Members++
 		w.k, w.v = keyRow(w.k[:0], s.app, u, c.id), appendDirectRow(w.v[:0])
 		w.set()
@@ -199,11 +201,10 @@ func (w *writer) readOwn(c *conv, u im.UserID, m *member) {
 		m.dirty = true
 		w.dirty.members = append(w.dirty.members, cached{c, m})
 	}
-	for _, have := range t.members {
-		if have == m {
-			return
-		}
+	if m.batch == w.n {
+		return
 	}
+	m.batch = w.n
 	t.members = append(t.members, m)
 }
 

@@ -42,6 +42,7 @@ type member struct {
 	// the writer's
 	row   store.Row // with all that was applied
 	there bool
+	batch uint64      // the newest in which a send moved the cursor
 	dirty bool        // the cursor stands above the one in the `u` row: `t` rows hold it
 	since im.Position // of the commit that changed it last; 0 if none did since it was read
 

@@ -123,7 +123,7 @@ func TestRecentIDs(t *testing.T) {
 	r := recentIDs{half: [2]idTable{newIDTable(16), newIDTable(16)}, most: 16}
 	at := im.Position(0)
 	put := func(i int) {
-		r.half[0].put(idEntry{uint64(i % 5), 1, 7, "u", im.ClientID(fmt.Sprint(i)), kept{seq: im.Seq(i)}})
+		r.half[0].put(uint64(i%5), 1, 7, "u", im.ClientID(fmt.Sprint(i)), kept{seq: im.Seq(i)})
 	}
 	find := func(i int) *kept { return r.get(uint64(i%5), 1, 7, "u", im.ClientID(fmt.Sprint(i))) }
 	for i := range 1000 {

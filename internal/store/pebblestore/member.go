@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"strings"
+
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
@@ -76,7 +78,8 @@ func (w *writer) membership(it *item, o *store.MemberOp) error {
 	for _, set := range o.Set {
 		m := c.roster().rows[set.User]
 		if m == nil { // a new group
-			m = &member{user: set.User, row: store.Row{Conv: c.id, User: set.User}}
+			u := im.UserID(strings.Clone(string(set.User)))
+			m = &member{user: u, row: store.Row{Conv: c.id, User: u}}
 			w.remember(c, c.roster(), m)
 		}
 		w.setRole(c, o, m, set.Role, before)
@@ -110,7 +113,7 @@ func (w *writer) madeBefore(s *Store, o *store.MemberOp, k *kept) error {
 
 func (w *writer) newGroup(s *Store, o *store.MemberOp) *conv {
 	c := w.newConv(s, im.Group)
-	c.now.Group = o.Info.ID
+	c.now.Group = im.GroupID(strings.Clone(string(o.Info.ID)))
 	w.k, w.v = keyGroup(w.k[:0], s.app, o.Info.ID), appendUint(w.v[:0], uint64(c.id))
 	w.put()
 	return c

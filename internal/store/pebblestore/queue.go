@@ -234,6 +234,9 @@ func plain[S ~string](names ...S) error {
 		if strings.IndexByte(string(n), 0) >= 0 {
 			return im.Errorf(im.Invalid, "an id or key holds a NUL byte")
 		}
+		if len(n) > 256 {
+			return im.Errorf(im.TooLarge, "an id or key is %d bytes long; at most 256 are allowed", len(n))
+		}
 	}
 	return nil
 }

@@ -54,16 +54,17 @@ type recentIDs struct {
 // idTable finds entries by fingerprint.
 type idTable struct {
 	entries []idEntry
+	names   []byte  // the entries' senders and ids: strings would hold on to what they were cut from
 	slots   []int32 // 1 + index of an entry; linear probing, at most half full
 }
 
 type idEntry struct {
-	fp     uint64
-	app    uint32
-	conv   im.ConvID
-	sender im.UserID
-	id     im.ClientID
-	kept   kept
+	fp         uint64
+	conv       im.ConvID
+	app        uint32
+	sender, id uint16 // the lengths of their names, ...
+	at         int    // ... which stand one behind the other in names from here on
+	kept       kept
 }
 
 // newIDTable makes a table for about n entries; it takes any number, more slowly.
@@ -71,40 +72,51 @@ func newIDTable(n int) idTable {
 	return idTable{slots: make([]int32, 1<<bits.Len(uint(4*n-1)))}
 }
 
-func (t *idTable) put(e idEntry) {
-	if 2*len(t.entries) >= len(t.slots) {
-		t.entries = append(t.entries, e) // a batch larger than any: found by walking, see get
-		return
+// put returns the index of the new entry.
+func (t *idTable) put(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID, k kept) int32 {
+	n := int32(len(t.entries))
+	t.entries = append(t.entries, idEntry{fp, conv, app, uint16(len(sender)), uint16(len(id)), len(t.names), k})
+	t.names = append(append(t.names, sender...), id...)
+	if 2*int(n) >= len(t.slots) {
+		return n // a batch larger than any: found by walking, see get
 	}
-	t.entries = append(t.entries, e)
-	at := e.fp & uint64(len(t.slots)-1)
+	at := fp & uint64(len(t.slots)-1)
 	for t.slots[at] != 0 {
 		at = (at + 1) & uint64(len(t.slots)-1)
 	}
-	t.slots[at] = int32(len(t.entries))
+	t.slots[at] = n + 1
+	return n
+}
+
+// of is the sender and id of an entry, good until the next put.
+func (t *idTable) of(e *idEntry) (sender, id []byte) {
+	name := t.names[e.at : e.at+int(e.sender)+int(e.id)]
+	return name[:e.sender], name[e.sender:]
 }
 
 func (t *idTable) get(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID) *kept {
+	is := func(e *idEntry) bool {
+		if e.fp != fp || e.conv != conv || e.app != app {
+			return false
+		}
+		s, i := t.of(e)
+		return string(s) == string(sender) && string(i) == string(id)
+	}
 	for at := fp & uint64(len(t.slots)-1); t.slots[at] != 0; at = (at + 1) & uint64(len(t.slots)-1) {
-		if e := &t.entries[t.slots[at]-1]; e.is(fp, app, conv, sender, id) {
+		if e := &t.entries[t.slots[at]-1]; is(e) {
 			return &e.kept
 		}
 	}
 	for i := len(t.slots) / 2; i < len(t.entries); i++ {
-		if e := &t.entries[i]; e.is(fp, app, conv, sender, id) {
+		if e := &t.entries[i]; is(e) {
 			return &e.kept
 		}
 	}
 	return nil
 }
 
-func (e *idEntry) is(fp uint64, app uint32, conv im.ConvID, sender im.UserID, id im.ClientID) bool {
-	return e.fp == fp && e.conv == conv && e.app == app && e.sender == sender && e.id == id
-}
-
 func (t *idTable) clear() {
-	clear(t.entries) // lets go of the strings
-	t.entries = t.entries[:0]
+	t.entries, t.names = t.entries[:0], t.names[:0]
 	clear(t.slots)
 }
 

@@ -128,8 +128,8 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 		swept[e.c][e.seq] = true
 	}
 	for c, seqs := range swept {
-		if head := c.durable(); head != nil && seqs[head.Min] {
-			if mins[c], err = s.first(v, c, head, seqs); err != nil {
+		if h := c.durable(); h != nil && seqs[h.Min] {
+			if mins[c], err = s.first(v, c, h.Min, seqs); err != nil {
 				return nil, nil, nil, err
 			}
 		}
@@ -137,13 +137,11 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 	return list, mins, h, nil
 }
 
-// first is the number of c's first message that is not in without; the next one's if
-// there is none.
-func (s *Store) first(v *view, c *conv, h *store.Head, without map[im.Seq]bool) (im.Seq, error) {
-	first := h.Seq + 1
+// first is the number of c's first message from min on that is not in without; the one
+// after all of these if v has no other.
+func (s *Store) first(v *view, c *conv, min im.Seq, without map[im.Seq]bool) (first im.Seq, err error) {
 	prefix := keyConv(nil, s.app, tagMessage, c.id)
-	from, to := keyMessage(nil, s.app, c.id, h.Min), keyMessage(nil, s.app, c.id, h.Seq+1)
-	err := scan(v.snap, from, to, func(key, _ []byte) (bool, error) {
+	err = scan(v.snap, keyMessage(nil, s.app, c.id, min), after(prefix), func(key, _ []byte) (bool, error) {
 		seq, _, ok := takeNum(key[len(prefix):])
 		if !ok {
 			return false, errRow(key, "message")
@@ -154,6 +152,11 @@ func (s *Store) first(v *view, c *conv, h *store.Head, without map[im.Seq]bool) 
 		first = im.Seq(seq)
 		return false, nil
 	})
+	if first == 0 {
+		for seq := range without {
+			first = max(first, seq+1)
+		}
+	}
 	return first, err
 }
 

@@ -3,6 +3,7 @@ package pebblestore
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -140,7 +141,7 @@ func (w *writer) take() bool {
 	for {
 		closed := w.drain()
 		late := len(w.lazy) > 0 && !time.Now().Before(w.due)
-		if n := len(w.b.items); n > 0 && (closed || late || !allLazy(w.b.items)) {
+		if n := len(w.b.items); n > 0 && (closed || late || n >= batchOps || !allLazy(w.b.items)) {
 			w.lazy = w.lazy[:0]
 			return true
 		} else if n > 0 && len(w.lazy) == 0 {
@@ -334,7 +335,8 @@ func (w *writer) writeSends() {
 	for _, i := range w.order {
 		for _, j := range w.touched[i].ids {
 			e := &w.ids.half[0].entries[j]
-			w.k = keyID(w.k[:0], w.meta.bucket, e.app, e.conv, e.sender, e.id)
+			sender, id := w.ids.half[0].of(e)
+			w.k = keyID(w.k[:0], w.meta.bucket, e.app, e.conv, im.UserID(text(sender)), im.ClientID(text(id)))
 			w.v = appendKept(w.v[:0], &e.kept)
 			w.sends().Set(w.k, w.v, nil)
 		}
@@ -501,6 +503,7 @@ func (w *writer) member(h *hint, c *conv, u im.UserID) (*member, error) {
 	if err != nil {
 		return nil, err
 	}
+	u = im.UserID(strings.Clone(string(u))) // it may stay for long
 	m := &member{user: u, row: store.Row{Conv: c.id, User: u}}
 	if row != nil {
 		if m.row, _, err = decodeRow(key, c.id, u, row); err != nil {
@@ -667,8 +670,6 @@ func (w *writer) findID(it *item, c im.ConvID, sender im.UserID, id im.ClientID)
 // keepID notes what became of a client id that findID was asked for. c was touched.
 func (w *writer) keepID(it *item, c *conv, conv im.ConvID, sender im.UserID, id im.ClientID, k kept) {
 	w.db.filter.add(w.meta.bucket, it.fp)
-	ids := &w.ids.half[0]
 	t := w.touch(c)
-	t.ids = append(t.ids, int32(len(ids.entries)))
-	ids.put(idEntry{it.fp, it.s.app, conv, sender, id, k})
+	t.ids = append(t.ids, w.ids.half[0].put(it.fp, it.s.app, conv, sender, id, k))
 }
