@@ -70,6 +70,7 @@ func (s *Session) SendWait(ctx context.Context, snd *Send) error {
 	ended := make(chan *im.Error, 1)
 	then := snd.Done
 	snd.Done = func(snd *Send) {
+		snd.Done = then // it may be used again
 		if then != nil {
 			then(snd)
 		}
@@ -206,24 +207,34 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 			l.known = false
 		}
 	}
+	var refusal *im.Error
 	if !l.known {
-		if err := l.learn(); err != nil {
-			return err
-		}
+		refusal = l.learn()
+	}
+	if err := l.charge(snd); err != nil { // whoever asks for names is limited, too
+		return err
+	}
+	if refusal != nil {
+		return refusal
 	}
 	if snd.to != nil && l.at.kind == im.Direct {
 		return im.Errorf(im.Invalid, "a message to some members only is for groups")
 	}
-	now := l.s.c.Now()
-	if m := snd.Msg; m.Expires != 0 && m.Expires <= now.UnixMilli() {
+	if m := snd.Msg; m.Expires != 0 && m.Expires <= l.s.c.Now().UnixMilli() {
 		return im.Errorf(im.Invalid, "the message has expired already: expires is a time, in milliseconds since 1970")
 	}
+	return nil
+}
+
+// charge counts snd, once, against what the user and the session may send.
+func (l *lane) charge(snd *Send) *im.Error {
 	if snd.charged {
 		return nil
 	}
 	if snd.Over {
 		return im.Errorf(im.Busy, "too many of your messages are on their way: at most %d, wait for their answers", l.s.c.cfg.Limits.SendCredit).WithRetry(retryContended)
 	}
+	now := l.s.c.Now()
 	if r := l.s.rateOf(); !r.AllowN(now, 1) {
 		wait := l.s.c.rates.wait(r, now)
 		return im.Errorf(im.Limited, "you are sending too fast: at most %v messages a second, %d at once", l.s.c.cfg.Limits.SendRate, l.s.c.rates.burst).WithRetry(wait)

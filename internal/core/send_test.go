@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -350,6 +351,38 @@ func TestSendIsReusable(t *testing.T) {
 	if got := <-done; got != &other || got.Seq != 6 || snd.Seq != 5 {
 		t.Fatalf("%+v %+v", got, snd)
 	}
+}
+
+func TestSendWaitWithTheSameSend(t *testing.T) {
+	w := newWorld(t, Config{})
+	ann := w.login("ann", "phone")
+	told := 0
+	snd := &Send{To: "u/bob", Done: func(*Send) { told++ }}
+	for i := range 5 {
+		snd.Msg = text(w.id(), "x")
+		w.ok(ann.SendWait(t.Context(), snd))
+		if snd.Seq != im.Seq(i+1) || told != i+1 {
+			t.Fatalf("%d: number %d, told %d times", i, snd.Seq, told)
+		}
+	}
+	w.st.Hold()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	snd.Msg = text(w.id(), "x")
+	w.refused(ann.SendWait(ctx, snd), im.Unavailable)
+	w.st.Release()
+}
+
+// Asking for names by sending to them is limited like any sending.
+func TestSendsToNobodyAreCounted(t *testing.T) {
+	clk := newClock()
+	w := newWorld(t, Config{Clock: clk.Now, UsersKnown: true, Limits: im.Limits{SendRate: 1, SendBurst: 3}})
+	ann := w.login("ann", "phone")
+	for i := range 3 {
+		w.refused(ann.send(im.DirectAddress(im.UserID(fmt.Sprint("x", i))), w.id(), "x").Err, im.NotFound)
+	}
+	w.refused(ann.send("u/x3", w.id(), "x").Err, im.Limited)
+	w.refused(ann.send("g/x3", w.id(), "x").Err, im.Limited)
 }
 
 func TestSignals(t *testing.T) {
