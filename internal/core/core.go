@@ -17,7 +17,8 @@ import (
 // Core is the rules of one app. All methods may be called by any goroutine.
 //
 // Its locks are never held together with another one, but for policy, under which the
-// hub's are taken, and a lane's order, under which that lane's mu is.
+// hub's are taken; a lane's order, under which that lane's mu is; and a session's
+// lanes, under which a lane's mu and the rates' are.
 type Core struct {
 	cfg  Config         // fixed; Limits have their defaults, Clock and Log are never nil
 	st   store.Store    // fixed
