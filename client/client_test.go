@@ -340,6 +340,7 @@ func TestComeBack(t *testing.T) {
 		settle(time.Second)
 		f.post("u/bob", "bob", "new1", true)
 		f.post("u/bob", "bob", "new2", true)
+		f.post("u/carol", "carol", "only Sync tells of this", true)
 		f.locked(func() { f.send = nil })
 		f.drop()
 		settle(10 * time.Second)
@@ -352,8 +353,11 @@ func TestComeBack(t *testing.T) {
 		if !strings.HasPrefix(got, lines("u/bob 1 old1", "u/bob 2 old2", "u/bob 3 old3", "u/bob 4 old4", "u/bob 5 old5", "reset ")) {
 			t.Errorf("told\n%s", got)
 		}
-		if got := a.log(client.EventMessage); !strings.HasSuffix(got, lines("u/bob 1 new1", "u/bob 2 new2", "u/bob 4 new4")) {
+		if got := strings.Replace(a.log(client.EventMessage), "u/carol 1 only Sync tells of this\n", "", 1); !strings.HasSuffix(got, lines("u/bob 1 new1", "u/bob 2 new2", "u/bob 4 new4")) {
 			t.Errorf("told\n%s", got)
+		}
+		if !strings.Contains(a.log(client.EventMessage), "u/carol 1 only") {
+			t.Error("what only Sync tells of is missing")
 		}
 	})
 

@@ -183,6 +183,22 @@ func TestGoAway(t *testing.T) {
 		}
 	})
 
+	bubble(t, "every token is expired: no endless asking", func(t *testing.T, f *fake) {
+		f.hello = func(string, *wire.Hello) *wire.GoAway {
+			return &wire.GoAway{Reason: wire.ReasonToken, Code: wire.CodeExpired}
+		}
+		n := 0
+		a := start(t, f, func(o *client.Options) {
+			o.Token = func(context.Context) (string, error) { n++; return fmt.Sprint("token", n), nil }
+		})
+		settle(time.Minute)
+		<-a.done
+		var stop *client.StopError
+		if !errors.As(a.err, &stop) || stop.Code != wire.CodeExpired || n != 2 {
+			t.Error(a.err, n)
+		}
+	})
+
 	bubble(t, "drain: back after the wait that was asked for, and not where it drains", func(t *testing.T, f *fake) {
 		a := start(t, f, endpoints("tcp://a:1", "tcp://b:1"))
 		settle(time.Second)

@@ -179,6 +179,36 @@ func TestHeartbeatAnnounces(t *testing.T) {
 	})
 }
 
+// What passes besides the beats keeps the network's memory fresh: such a beat proves
+// nothing, and the interval is not lengthened by it.
+func TestHeartbeatLearnsFromSilenceOnly(t *testing.T) {
+	bubble(t, "signals", func(t *testing.T, f *fake) {
+		start(t, f, func(o *client.Options) { o.Background = true })
+		for range 5 * 3600 / 50 {
+			settle(50 * time.Second)
+			f.locked(func() {
+				for c := range f.conns {
+					c.put(&wire.Signal{Conv: "u/bob", Kind: "typing", Sender: "bob"})
+				}
+			})
+		}
+		f.locked(func() {
+			for _, p := range f.pings {
+				if p.NextS > 210 {
+					t.Fatalf("announced %d s after beats that proved nothing", p.NextS)
+				}
+			}
+			f.pings = nil
+		})
+		settle(5 * time.Hour)
+		f.locked(func() {
+			if len(f.pings) == 0 || f.pings[len(f.pings)-1].NextS != 0 || len(f.pings) > 60 {
+				t.Errorf("in silence it went on with %d beats", len(f.pings))
+			}
+		})
+	})
+}
+
 func TestDeadService(t *testing.T) {
 	two := func(o *client.Options) { o.Endpoints = []string{"tcp://one:1", "tcp://two:2"} }
 

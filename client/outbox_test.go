@@ -200,6 +200,78 @@ func TestOutboxOrder(t *testing.T) {
 		})
 	}
 
+	bubble(t, "a refusal that is late: nobody overtakes it", func(t *testing.T, f *fake) {
+		held, late := "", false
+		f.send = func(s *wire.Send) *wire.SendAck {
+			switch {
+			case held != "" && s.Id != held:
+				if s.Id == "b" && !late {
+					late = true
+					return &wire.SendAck{} // its refusal is under way for a while
+				}
+				return &wire.SendAck{Code: wire.CodeBusy}
+			case s.Id == "a" && held == "":
+				held = "a"
+				return &wire.SendAck{Code: wire.CodeBusy, RetryMs: 100}
+			}
+			held = "none"
+			return nil
+		}
+		a := start(t, f)
+		f.locked(func() {
+			old := f.send
+			f.send = func(s *wire.Send) *wire.SendAck {
+				if held == "none" { // all is well again
+					return nil
+				}
+				return old(s)
+			}
+		})
+		settle(time.Second)
+		sendAll(t, a, "u/bob", "a", "b", "c")
+		settle(time.Second)
+		f.locked(func() {
+			for c := range f.conns {
+				c.put(&wire.SendAck{Id: "b", Conv: "u/bob", Code: wire.CodeBusy})
+			}
+		})
+		settle(5 * time.Second)
+		if got := f.stored("u/bob"); !slices.Equal(got, []string{"a", "b", "c"}) {
+			t.Errorf("%v; on the wire %v", got, f.sentIDs())
+		}
+	})
+
+	bubble(t, "skip is said again when the link broke over it", func(t *testing.T, f *fake) {
+		f.send = func(s *wire.Send) *wire.SendAck {
+			switch {
+			case s.Id == "a":
+				return &wire.SendAck{Code: wire.CodeBusy, RetryMs: 3_600_000}
+			case s.Skip == "" || len(f.hellos) == 1:
+				return &wire.SendAck{} // the first answer to it gets lost
+			}
+			return nil
+		}
+		a := start(t, f)
+		settle(time.Second)
+		ps := sendAll(t, a, "u/bob", "a", "b")
+		settle(time.Second)
+		a.c.Cancel("u/bob", "a")
+		f.locked(func() {
+			for c := range f.conns {
+				c.put(&wire.SendAck{Id: "b", Conv: "u/bob", Code: wire.CodeBusy})
+			}
+		})
+		settle(time.Second)
+		f.drop() // the session is resumed, and so is its hold
+		settle(5 * time.Second)
+		if s, err := ps[1].Wait(ctx); err != nil || s.Seq != 1 {
+			t.Error(s, err)
+		}
+		if got := f.sentIDs(); count(got, "b skip a") != 2 {
+			t.Error(got)
+		}
+	})
+
 	bubble(t, "a final refusal stops nothing", func(t *testing.T, f *fake) {
 		f.send = func(s *wire.Send) *wire.SendAck {
 			if s.Id == "b" {

@@ -104,7 +104,7 @@ func (c *Client) keepUp(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
-		v := c.judge(err, l, token == badToken && token != "", &ghosts)
+		v := c.judge(err, l, badToken != "", &ghosts)
 		c.log.Info("not connected", "err", err, "stop", v.stop != nil)
 		if v.stop != nil {
 			return v.stop
