@@ -187,7 +187,12 @@ func (w *world) from(s *Session, to im.Address, body string, change ...func(*im.
 	for _, f := range change {
 		f(m)
 	}
-	op := &store.AppendOp{Conv: ref.conv, Peer: ref.peer, Guard: ref.head.MVer, Msg: m, Hash: 1, Read: true}
+	blocked := false
+	if ref.conv == 0 {
+		blocked, err = w.c.blocked(ref.peer, s.user)
+		w.ok(err)
+	}
+	op := &store.AppendOp{Conv: ref.conv, Peer: ref.peer, Guard: ref.head.MVer, Blocked: blocked, Msg: m, Hash: 1, Read: true}
 	op.Done = func() {
 		if op.Err == nil {
 			w.c.spread(s, to, &access{kind: ref.kind, peer: ref.peer}, &Event{Conv: op.At, Seq: op.Seq, Msg: m})
