@@ -17,7 +17,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write configdocs.go and docs/CONFIGURATION.md anew")
+var update = flag.Bool("update", false, "write configdocs.go, docs/CONFIGURATION.md and docs/METRICS.md anew")
 
 const modulePath = "github.com/anser-im/anser/"
 
@@ -34,6 +34,7 @@ func TestConfigDocs(t *testing.T) {
 	configDocs = docs // the page is to be right even if configdocs.go is not
 	defer func() { configDocs = was }()
 	compare(t, filepath.Join(root, "docs", "CONFIGURATION.md"), configPage())
+	compare(t, filepath.Join(root, "docs", "METRICS.md"), metricsPage())
 }
 
 // Every setting says what it means: the page is all that many will read.

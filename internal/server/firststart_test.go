@@ -152,6 +152,50 @@ func TestOpenMetrics(t *testing.T) {
 	}
 }
 
+// What the page of metrics lists is what a server tells, no more and no less.
+func TestMetricsAreThoseOfThePage(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	for i, door := range []string{"tcp", "ws"} { // what has labels shows once it has happened
+		if code := dial(t, s, door).hello(s.Token("alice"), "phone"); code != 0 {
+			t.Fatalf("login %d: %d", i, code)
+		}
+	}
+	s.AdminDo("/v1/users/kick", `{"user":"alice"}`)
+	status, body := s.AdminDo("/metrics", "")
+	if status != 200 {
+		t.Fatalf("%d", status)
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "METRICS.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, listed := map[string]bool{}, map[string]bool{}
+	for line := range strings.Lines(body) {
+		if f := strings.Fields(line); len(f) > 3 && f[1] == "TYPE" && strings.HasPrefix(f[2], "anser_") {
+			told[f[2]] = true
+		}
+	}
+	for line := range strings.Lines(string(page)) {
+		if name, ok := strings.CutPrefix(line, "| `anser_"); ok {
+			name, _, _ = strings.Cut(name, "`")
+			listed["anser_"+name] = true
+		}
+	}
+	for name := range told {
+		if !listed[name] {
+			t.Errorf("%s is told and not listed", name)
+		}
+	}
+	for name := range listed {
+		if !told[name] {
+			t.Errorf("%s is listed and not told", name)
+		}
+	}
+	if len(told) < 40 {
+		t.Errorf("only %d metrics", len(told))
+	}
+}
+
 // What ends a start, with a sentence and an exit status of its own.
 func TestStartRefuses(t *testing.T) {
 	running := servertest.Start(t, servertest.Options{})

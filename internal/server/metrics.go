@@ -24,16 +24,32 @@ func (s *Server) metrics() *prometheus.Registry {
 
 // A metric is one line of the table below.
 type metric struct {
-	desc *prometheus.Desc
-	kind prometheus.ValueType
+	name, help, takes string
+	labels            []string
+	desc              *prometheus.Desc
+	kind              prometheus.ValueType
+}
+
+// described are all metrics, in the order of the table, for the page that lists them.
+var described []metric
+
+func define(kind prometheus.ValueType, takes, name, help string, labels []string) metric {
+	m := metric{name: "anser_" + name, help: help, takes: takes, labels: labels, kind: kind}
+	m.desc = prometheus.NewDesc(m.name, help, labels, nil)
+	described = append(described, m)
+	return m
 }
 
 func counter(name, help string, labels ...string) metric {
-	return metric{prometheus.NewDesc("anser_"+name, help, labels, nil), prometheus.CounterValue}
+	return define(prometheus.CounterValue, "counter", name, help, labels)
 }
 
 func gauge(name, help string, labels ...string) metric {
-	return metric{prometheus.NewDesc("anser_"+name, help, labels, nil), prometheus.GaugeValue}
+	return define(prometheus.GaugeValue, "gauge", name, help, labels)
+}
+
+func histogram(name, help string) metric {
+	return define(prometheus.UntypedValue, "histogram", name, help, nil)
 }
 
 func (m metric) value(v float64, labels ...string) prometheus.Metric {
@@ -97,8 +113,8 @@ var (
 	mHeads      = gauge("store_heads", "Conversations in memory.")
 	mDisk       = gauge("store_disk_bytes", "Size of the store's files.")
 
-	mCommitTime = prometheus.NewDesc("anser_store_commit_seconds", "How long commits took, the sync included.", nil, nil)
-	mBatch      = prometheus.NewDesc("anser_store_commit_operations", "Operations in a commit.", nil, nil)
+	mCommitTime = histogram("store_commit_seconds", "How long commits took, the sync included.")
+	mBatch      = histogram("store_commit_operations", "Operations in a commit.")
 )
 
 // batchBounds are those of store.Stats.BatchOps.
@@ -127,6 +143,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	put(mDelivered, float64(k.Delivered))
 	put(mAcks, float64(k.Acks))
 	put(mDropped, float64(k.Dropped))
+	for _, door := range []string{"native", "line"} { // 0 is told too
+		k.Sessions[door] += 0
+	}
 	for door, n := range k.Sessions {
 		put(mSessions, float64(n), door)
 	}
@@ -203,26 +222,26 @@ func (c *collector) store(out chan<- prometheus.Metric, put func(metric, float64
 	put(mReadOnly, boolean(h.ReadOnly))
 	put(mHeads, float64(st.Heads))
 	put(mDisk, float64(st.DiskBytes))
-	histogram(out, mCommitTime, st.CommitSeconds, st.CommitCounts)
-	histogram(out, mBatch, batchBounds, st.BatchOps)
+	buckets(out, mCommitTime.desc, st.CommitSeconds, st.CommitCounts)
+	buckets(out, mBatch.desc, batchBounds, st.BatchOps)
 }
 
-// histogram turns counts between bounds into Prometheus' running sums. The sum of the
+// buckets turns counts between bounds into Prometheus' running sums. The sum of the
 // values is not counted; it is estimated from the bounds.
-func histogram(out chan<- prometheus.Metric, desc *prometheus.Desc, bounds []float64, counts []uint64) {
+func buckets(out chan<- prometheus.Metric, desc *prometheus.Desc, bounds []float64, counts []uint64) {
 	if len(counts) != len(bounds)+1 {
 		return
 	}
-	buckets, total, sum, lower := map[float64]uint64{}, uint64(0), 0.0, 0.0
+	sums, total, sum, lower := map[float64]uint64{}, uint64(0), 0.0, 0.0
 	for i, b := range bounds {
 		total += counts[i]
 		sum += float64(counts[i]) * (lower + b) / 2
-		buckets[b], lower = total, b
+		sums[b], lower = total, b
 	}
 	last := counts[len(bounds)]
 	total += last
 	sum += float64(last) * lower
-	out <- prometheus.MustNewConstHistogram(desc, total, sum, buckets)
+	out <- prometheus.MustNewConstHistogram(desc, total, sum, sums)
 }
 
 func boolean(b bool) float64 {
