@@ -16,6 +16,7 @@ type Config struct {
 	Gatekeeper     Gatekeeper     // counts connections that have not signed in; nil = not counted
 	WriteStall     time.Duration  // a peer that takes no byte for so long while bytes wait is closed; 0 = 10 s
 	Linger         time.Duration  // how long the last bytes of a closing connection may take; 0 = 2 s
+	SendBuffer     int            // bytes that the kernel holds for a peer that does not read; 0 = 64 KiB; negative = what the system likes
 	Flushers       int            // goroutines that write to sockets; 0 = one for two processors, at least one
 	MaxWaiting     int            // bytes that may wait for one peer, besides what its door holds back; 0 = 8 MiB
 	Log            *slog.Logger   // nil = nothing is logged
@@ -71,6 +72,9 @@ func New(cfg Config) *Gate {
 	}
 	if cfg.Linger <= 0 {
 		cfg.Linger = 2 * time.Second
+	}
+	if cfg.SendBuffer == 0 {
+		cfg.SendBuffer = 64 << 10
 	}
 	if cfg.Flushers <= 0 {
 		cfg.Flushers = max(1, runtime.GOMAXPROCS(0)/2)

@@ -133,6 +133,11 @@ func (l *Link) SignedIn() {
 // does. Call it once, when nothing is being written.
 func (l *Link) Queue(owner Owner, top func([]byte) error) {
 	l.owner, l.top = owner, top
+	// Left alone, Linux takes up to 4 MB for a peer that has stopped reading, and it
+	// would take that much until it is noticed.
+	if s, ok := l.raw.(interface{ SetWriteBuffer(int) error }); ok && l.g.cfg.SendBuffer > 0 {
+		s.SetWriteBuffer(l.g.cfg.SendBuffer)
+	}
 	l.queued.Store(true)
 }
 
@@ -416,19 +421,43 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Buffers for bytes on their way out.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+// outBuffers are lent for bytes on their way out.
+var outBuffers struct {
+	mu   sync.Mutex
+	free [][]byte // guarded by mu: at most maxOutBuffers
+}
 
-const maxPooled = 64 << 10
+const (
+	leastPooled   = 1 << 10
+	mostPooled    = 64 << 10
+	maxOutBuffers = 256
+)
 
 // Buffer lends an empty buffer with some room, for bytes that live for a turn.
-func Buffer() []byte { return (*buffers.Get().(*[]byte))[:0] }
+func Buffer() (b []byte) {
+	p := &outBuffers
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		b, p.free[n-1] = p.free[n-1], nil
+		p.free = p.free[:n-1]
+	}
+	p.mu.Unlock()
+	if b == nil {
+		b = make([]byte, 0, 4<<10)
+	}
+	return b
+}
 
 // Release gives a buffer back; b must not be used any more. Small and large ones are
 // left to the garbage collector.
 func Release(b []byte) {
-	if c := cap(b); c >= 1<<10 && c <= maxPooled {
-		b = b[:0]
-		buffers.Put(&b)
+	if c := cap(b); c < leastPooled || c > mostPooled {
+		return
 	}
+	p := &outBuffers
+	p.mu.Lock()
+	if len(p.free) < maxOutBuffers {
+		p.free = append(p.free, b[:0])
+	}
+	p.mu.Unlock()
 }

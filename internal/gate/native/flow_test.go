@@ -414,3 +414,75 @@ func TestSignals(t *testing.T) {
 		t.Errorf("%v", e)
 	}
 }
+
+// One member of a group stops reading. It holds no more than a window, is closed with
+// an end it can come back from, and the others get everything meanwhile.
+func TestStoppedMember(t *testing.T) {
+	w := newWorld(t, func(o *options) { o.gate.WriteStall = time.Second })
+	addr := w.serve("tcp://127.0.0.1:0", nil)
+	alice := w.dial(addr).login(w, "alice", "d")
+	const members, messages = 20, 300
+	names := []string{"stopped"}
+	for i := range members {
+		names = append(names, "m"+strconv.Itoa(i))
+	}
+	var g wire.GroupResponse
+	if r := alice.call(wire.MethodGroupCreate, &wire.GroupCreateRequest{Id: "g", Name: "g", Members: names}, &g); r.Code != 0 {
+		t.Fatal(r)
+	}
+	nc := w.tcp(addr)
+	nc.(*net.TCPConn).SetReadBuffer(4 << 10) // less than a window: its kernel cannot take all of that for it
+	stopped := newClient(w, nc).login(w, "stopped", "d")
+	done := make(chan int, members)
+	for _, name := range names[1:] {
+		c := w.dial(addr).login(w, name, "d")
+		go func() {
+			seen := 0
+			for seen < messages {
+				p := until[wire.Push](c)
+				for _, e := range p.Events {
+					if e.Message.GetType() == "an:text" {
+						if seen++; e.Message.Id != "x"+strconv.Itoa(seen) {
+							c.Errorf("message %d is %v", seen, e.Message.Id)
+						}
+					}
+				}
+				c.say(&wire.Ack{Push: p.Number})
+			}
+			done <- seen
+		}()
+	}
+	body := strings.Repeat("x", 4<<10)
+	for i := 1; i <= messages; i++ {
+		alice.send("x"+strconv.Itoa(i), g.Conv, body)
+	}
+	for range members {
+		testkit.Receive(t, "a member has everything", done)
+	}
+	for _, s := range w.core.Sessions("stopped") {
+		if s.OutboxBytes > 1<<20 {
+			t.Errorf("the stopped member holds %d bytes", s.OutboxBytes)
+		}
+	}
+	w.until("the stopped member is closed", func() bool { return w.door.Stats().Ended["slow"] == 1 })
+	stopped.nc.Close()
+	again := w.dial(addr).login(w, "stopped", "d", func(h *wire.Hello) {
+		h.Resume = &wire.Resume{Session: stopped.welcome.Session}
+	})
+	if !again.welcome.Resumed {
+		t.Error("who was slow cannot resume")
+	}
+	next, seen := uint64(1), 0
+	for seen < messages {
+		p := until[wire.Push](again)
+		for _, e := range p.Events {
+			if e.Message.GetType() == "an:text" {
+				if seen++; e.Message.Id != "x"+strconv.Itoa(seen) {
+					t.Fatalf("message %d is %v", seen, e.Message.Id)
+				}
+			}
+		}
+		next = p.Number
+		again.say(&wire.Ack{Push: next})
+	}
+}

@@ -18,6 +18,9 @@ type turn struct {
 
 var turns = sync.Pool{New: func() any { return new(turn) }}
 
+// messages are encoded and used again.
+var messages = sync.Pool{New: func() any { return new(wire.Message) }}
+
 // Fill is gate.Owner's: answers first, then as many events as the window has room
 // for, then, at the end, the last words.
 func (c *conn) Fill(b []byte) []byte {
@@ -182,7 +185,14 @@ func (c *conn) event(t *turn, it *core.Item) []byte {
 	case strings.HasPrefix(string(it.Addr), "g/"):
 		return it.Encoded(slot, func(e *core.Event) []byte { return c.encode(wireEvent(it.Addr, e)) })
 	case it.Msg != nil:
-		m := it.Encoded(slot, func(e *core.Event) []byte { return c.encode(wireMessage(e.Msg)) })
+		m := it.Encoded(slot, func(e *core.Event) []byte {
+			w := messages.Get().(*wire.Message)
+			fill(w, e.Msg)
+			b := c.encode(w)
+			w.Reset()
+			messages.Put(w)
+			return b
+		})
 		at := len(t.buf)
 		t.buf = c.f.AppendMessageEvent(t.buf, string(it.Addr), uint64(it.Seq), m)
 		return t.buf[at:len(t.buf):len(t.buf)]

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/im"
@@ -18,13 +19,16 @@ func clone(s string) string { return strings.Clone(s) }
 
 func isTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
+var acks = sync.Pool{New: func() any { return new(wire.Ack) }}
+
 // ackFrame carries out an ACK.
 func (c *conn) ackFrame(f wire.Frame) error {
-	var a wire.Ack
-	if err := c.f.Decode(f, &a); err != nil {
+	a := acks.Get().(*wire.Ack)
+	defer acks.Put(a)
+	if err := c.f.Decode(f, a); err != nil {
 		return c.broken(err)
 	}
-	c.ack(&a)
+	c.ack(a)
 	return nil
 }
 

@@ -23,16 +23,21 @@ func wireEvent(addr im.Address, e *core.Event) *wire.Event {
 }
 
 func wireMessage(m *im.Message) *wire.Message {
-	w := &wire.Message{
-		Seq: uint64(m.Seq), Ver: uint64(m.Ver), N: m.N, Na: m.NA, Time: m.Time,
-		Id: string(m.ID), Sender: string(m.Sender), Device: string(m.Device), Type: m.Type, Flags: uint32(m.Flags),
-		Body: m.Body, Digest: m.Digest, ReplyTo: uint64(m.ReplyTo), Thread: uint64(m.Thread), Expires: m.Expires,
-		Push: m.Push, To: userNames(m.To), Recalled: m.Recalled, RecalledBy: string(m.RecallBy), Edited: m.Edited,
-	}
+	w := &wire.Message{}
+	fill(w, m)
+	return w
+}
+
+// fill makes w say what m says; w is empty.
+func fill(w *wire.Message, m *im.Message) {
+	w.Seq, w.Ver, w.N, w.Na, w.Time = uint64(m.Seq), uint64(m.Ver), m.N, m.NA, m.Time
+	w.Id, w.Sender, w.Device, w.Type, w.Flags = string(m.ID), string(m.Sender), string(m.Device), m.Type, uint32(m.Flags)
+	w.Body, w.Digest, w.Push, w.To = m.Body, m.Digest, m.Push, userNames(m.To)
+	w.ReplyTo, w.Thread, w.Expires = uint64(m.ReplyTo), uint64(m.Thread), m.Expires
+	w.Recalled, w.RecalledBy, w.Edited = m.Recalled, string(m.RecallBy), m.Edited
 	if m.Mentions != nil {
 		w.Mentions = &wire.Mentions{All: m.Mentions.All, Users: userNames(m.Mentions.Users)}
 	}
-	return w
 }
 
 var changeKinds = map[im.ChangeKind]string{
