@@ -31,7 +31,7 @@ func Run(ctx context.Context, cfg Config, o RunOptions) error {
 	if err != nil {
 		return err
 	}
-	o.Log.Info("ready", "version", ReadVersion().String(), "listeners", s.URLs(), "admin", s.AdminURL(), "data", s.Data())
+	o.Log.Info("ready", "version", ReadVersion().String()) // where it listens stands on Stdout
 	s.PrintReady(o.Stdout, o.Chinese)
 	notifySystemd("READY=1")
 

@@ -278,10 +278,8 @@ func (s *Server) Health() Health {
 	case sh.ReadOnly:
 		return Health{Alive: true, Why: "the disk is nearly full: messages are refused until there is room"}
 	case state == core.HealthStuck:
-		if why == "" {
-			why = "the disk does not answer"
-		}
-		return Health{Why: why}
+		// Overloaded is not broken: to be started anew would make it worse.
+		return Health{Alive: sh.Pending == 0, Why: why}
 	}
 	return Health{Alive: true, Ready: true}
 }
