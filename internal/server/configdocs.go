@@ -15,6 +15,7 @@ var configDocs = map[string]string{
 	"github.com/anser-im/anser/internal/gate.Config.Flushers":                    "Goroutines that write to sockets; 0 = one for two processors, at least one.",
 	"github.com/anser-im/anser/internal/gate.Config.Linger":                      "How long the last bytes of a closing connection may take; 0 = 2 s.",
 	"github.com/anser-im/anser/internal/gate.Config.MaxWaiting":                  "Bytes that may wait for one peer, besides what its door holds back; 0 = 8 MiB.",
+	"github.com/anser-im/anser/internal/gate.Config.SendBuffer":                  "Bytes that the kernel holds for a peer that does not read; 0 = 64 KiB; negative = what the\nsystem likes.",
 	"github.com/anser-im/anser/internal/gate.Config.WriteStall":                  "A peer that takes no byte for so long while bytes wait is closed; 0 = 10 s.",
 	"github.com/anser-im/anser/internal/gate/line.Config.Idle":                   "Without a line from the client; 0 = 10 min.",
 	"github.com/anser-im/anser/internal/gate/line.Config.LoginTimeout":           "From the connection to LOGIN; 0 = 60 s.",
