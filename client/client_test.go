@@ -329,6 +329,9 @@ func TestComeBack(t *testing.T) {
 			f.post("u/bob", "bob", fmt.Sprint("old", i+1))
 		}
 		settle(2 * time.Second)
+		f.forget() // so that there is a token that is ahead of what comes
+		f.drop()
+		settle(5 * time.Second)
 		f.locked(func() {
 			f.epoch, f.convs, f.sessions, f.position = "e2", map[string]*fakeConv{}, map[string]*fakeSession{}, 0
 			f.send = func(*wire.Send) *wire.SendAck { return &wire.SendAck{} } // no answer

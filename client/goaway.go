@@ -41,7 +41,7 @@ func final(err error) bool {
 }
 
 // judge says how to go on after err ended link l, or an attempt if l is nil. again says
-// that the token had been refused before; ghosts counts how often in a row we were
+// that the token of the last login had expired as well; ghosts counts how often in a row we were
 // replaced by a Hello of our own.
 func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 	var se *StopError
