@@ -24,8 +24,13 @@ type work struct {
 	anser   []string // behind "anser bench"
 	ceiling []string // behind "ceiling"; nil = it has none
 	figures []figure
-	asked   bool // only when --only names it: it takes long
+	asked   bool // only when --only names it: it takes long, or needs --full
+	once    bool // not --runs times
 }
+
+// full stands in the arguments of a work for the directory of --full.
+const full = "{full}"
+
 
 // figure is one number of a work with what we want of it.
 type figure struct {
@@ -103,15 +108,26 @@ var works = []work{
 		figures: pairsFigures(0, 0, []figure{ackFigure("p50", 0)}),
 	},
 	{
-		name: "store", title: "the store alone: 6 million sends over 20 million messages", asked: true,
-		anser: []string{"store", "--preload=20000000", "--messages=6000000", "--conversations=200000"},
+		name: "store", title: "the store alone: 6 million sends over 20 million messages", asked: true, once: true,
+		anser: []string{"store", "--preload=20000000", "--messages=6000000", "--conversations=200000", "--data=" + full},
 		figures: []figure{
 			{"store CPU, us a message", "store_cpu_us_per_message", us, 0, false},
 			{"the same until compaction is quiet", "settled_cpu_us_per_message", us, 25, false},
 			{"written a message, KB", "settled_bytes_per_message", kb, 2, false},
 			{"open, s", "open_seconds", 1, 2, false},
 			{"newest 50 of a conversation, p50 ms", "page_ms.p50", 1, 0.5, false},
+			{"1,000 heads, ms", "heads_ms", 1, 1, false},
 		},
+	},
+	{
+		name: "pairs-1-full", title: "pairs, window 1, among the messages of store", asked: true,
+		anser:   []string{"pairs", "--window=1", "--messages=400", "--data=" + full, "--spread=200000"},
+		figures: pairsFigures(30, 0, nil),
+	},
+	{
+		name: "pairs-32-full", title: "pairs, window 32, among the messages of store", asked: true,
+		anser:   []string{"pairs", "--window=32", "--messages=3000", "--data=" + full, "--spread=200000"},
+		figures: pairsFigures(9, 0, nil),
 	},
 }
 
@@ -144,6 +160,7 @@ func compare(ctx context.Context, args []string) error {
 	anser := fs.String("anser", "", "the anser program; built from .. if not given")
 	only := fs.String("only", "", "these works only, with commas between them")
 	jsonTo := fs.String("json", "", "write every run's figures there")
+	fullDir := fs.String("full", "", "data directory that the work store fills, and pairs-...-full use")
 	markdown := fs.String("markdown", "", "write the table there; it is printed in any case")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -154,6 +171,11 @@ func compare(ctx context.Context, args []string) error {
 	list, err := chosen(*only)
 	if err != nil {
 		return err
+	}
+	for _, w := range list {
+		if *fullDir == "" && slices.ContainsFunc(w.anser, func(a string) bool { return strings.Contains(a, full) }) {
+			return fmt.Errorf("the work %s needs --full DIR", w.name)
+		}
 	}
 	own, err := os.MkdirTemp("", "anser-compare-")
 	if err != nil {
@@ -178,13 +200,21 @@ func compare(ctx context.Context, args []string) error {
 	for i, w := range list {
 		o := &outcomes[i]
 		o.Work = w.name
-		for run := range *runs {
+		times := *runs
+		if w.once {
+			times = 1
+		}
+		for run := range times {
 			if w.ceiling != nil {
-				fmt.Fprintf(os.Stderr, "%s, run %d of %d: ceiling\n", w.name, run+1, *runs)
+				fmt.Fprintf(os.Stderr, "%s, run %d of %d: ceiling\n", w.name, run+1, times)
 				o.Ceiling = o.run(ctx, o.Ceiling, exe, append([]string{"ceiling"}, w.ceiling...))
 			}
-			fmt.Fprintf(os.Stderr, "%s, run %d of %d: anser\n", w.name, run+1, *runs)
-			o.Anser = o.run(ctx, o.Anser, *anser, append([]string{"bench", "--json=-", "--quiet"}, w.anser...))
+			fmt.Fprintf(os.Stderr, "%s, run %d of %d: anser\n", w.name, run+1, times)
+			args := []string{"bench", "--json=-", "--quiet"}
+			for _, a := range w.anser {
+				args = append(args, strings.ReplaceAll(a, full, *fullDir))
+			}
+			o.Anser = o.run(ctx, o.Anser, *anser, args)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}

@@ -12,7 +12,7 @@ import (
 
 const usage = `usage:
   bench ceiling pairs|fanout [--users N] [--messages N] [--size B] [--window K] [--dir DIR]
-  bench compare [--runs N] [--anser PROGRAM] [--only NAME,...] [--json FILE] [--markdown FILE]
+  bench compare [--runs N] [--anser PROGRAM] [--only NAME,...] [--full DIR] [--json FILE] [--markdown FILE]
 `
 
 func main() {

@@ -38,7 +38,7 @@ func writeTable(w io.Writer, machine []string, runs int, list []work, outcomes [
 	fmt.Fprintln(w, "\nCommands:")
 	fmt.Fprintln(w)
 	for _, wk := range list {
-		fmt.Fprintf(w, "- `anser bench %s`", strings.Join(wk.anser, " "))
+		fmt.Fprintf(w, "- `anser bench %s`", strings.ReplaceAll(strings.Join(wk.anser, " "), full, "DIR"))
 		if wk.ceiling != nil {
 			fmt.Fprintf(w, "; `ceiling %s`", strings.Join(wk.ceiling, " "))
 		}
