@@ -31,7 +31,6 @@ type work struct {
 // full stands in the arguments of a work for the directory of --full.
 const full = "{full}"
 
-
 // figure is one number of a work with what we want of it.
 type figure struct {
 	title string
