@@ -39,6 +39,9 @@ func (c *Core) noteDevice(u im.UserID, d DeviceInfo) error {
 	if err != nil {
 		return err
 	}
+	if !here {
+		records = append(records, store.Record{Kind: store.SettingRecord, User: u, Key: knownKey, Value: []byte{1}})
+	}
 	if most := c.cfg.Limits.Devices; !here && most > 0 { // one more
 		list, err := c.devices(u)
 		if err != nil {

@@ -5,20 +5,21 @@ import (
 	"github.com/anser-im/anser/internal/store"
 )
 
+// knownKey is the setting that says that a user has signed in once. It stays when his
+// devices are forgotten.
+const knownKey = "known"
+
 // known says whether u has been seen here: he has signed in once, or has an account.
 func (c *Core) known(u im.UserID) (bool, error) {
 	if _, ok := c.seen.get(u); ok {
 		return true, nil
 	}
-	devices, err := c.st.List(store.DeviceRecord, u, "", 1)
+	_, ok, err := c.st.Get(store.SettingRecord, u, knownKey)
+	if err == nil && !ok {
+		_, ok, err = c.st.Get(store.AccountRecord, u, "")
+	}
 	if err != nil {
 		return false, err
-	}
-	ok := len(devices) > 0
-	if !ok {
-		if _, ok, err = c.st.Get(store.AccountRecord, u, ""); err != nil {
-			return false, err
-		}
 	}
 	if ok {
 		c.seen.put(u, struct{}{})

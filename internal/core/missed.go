@@ -45,6 +45,9 @@ func (s *Session) Missed(ctx context.Context, newest int) (Missed, error) {
 	var a Missed
 	for i := range list {
 		m := &list[i]
+		if m.row.Read >= m.head.Seq {
+			continue
+		}
 		conv, err := s.c.conversation(&m.head, &m.row)
 		if err != nil {
 			return a, err

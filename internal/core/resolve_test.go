@@ -125,7 +125,12 @@ func TestKnownUsersOnly(t *testing.T) {
 	w.refused(err, im.NotFound)
 	_, err = w.as("ann").GroupCreate(t.Context(), NewGroup{Members: []im.UserID{"bob"}})
 	w.refused(err, im.NotFound)
-	w.ok(w.c.noteDevice("bob", DeviceInfo{ID: "phone", LastSeen: 1}))
+	bob := w.login("bob", "phone")
+	w.flush()
+	_, err = w.as("ann").reach("u/bob")
+	w.ok(err)
+	w.ok(bob.Kick(t.Context(), "phone", "", true)) // known he stays, without any device
+	w.c.seen.m = nil
 	_, err = w.as("ann").reach("u/bob")
 	w.ok(err)
 	_, err = w.as("ann").GroupCreate(t.Context(), NewGroup{Members: []im.UserID{"bob"}})

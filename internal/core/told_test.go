@@ -185,3 +185,27 @@ func TestNewEpochEndsAllSessions(t *testing.T) {
 		t.Fatal("a session of the old epoch is resumed")
 	}
 }
+
+// Where more moves than is kept to be told, the user is asked to sync.
+func TestWhatIsTooMuchToTell(t *testing.T) {
+	w := newWorld(t, Config{})
+	ann := w.login("ann", "phone")
+	tells := &w.c.tells
+	tells.mu.Lock()
+	for i := range maxMoved {
+		tells.moved[movedKey{"nobody", im.ConvID(i)}] = moved{mine: true}
+	}
+	tells.mu.Unlock()
+	w.c.mineMoved("ann", 1, nil)
+	if it := ann.next(); !it.Sync {
+		t.Fatalf("%+v", it.Event)
+	}
+	for i := range maxReaders + 10 {
+		w.c.readerMoved(im.ConvID(i), "nobody")
+	}
+	tells.mu.Lock()
+	defer tells.mu.Unlock()
+	if len(tells.moved) > maxMoved || tells.count > maxReaders {
+		t.Fatalf("%d, %d are kept", len(tells.moved), tells.count)
+	}
+}
