@@ -132,17 +132,6 @@ func (c *Core) of(u im.UserID, n int) int {
 // online says whether u has a session with a link here.
 func (c *Core) online(u im.UserID) bool { return c.hub.Online(u) }
 
-// onlineDevices are u's devices with a link here.
-func (c *Core) onlineDevices(u im.UserID) []im.DeviceID {
-	var list []im.DeviceID
-	for _, box := range c.hub.Sessions(u) {
-		if box.Live() {
-			list = append(list, box.Device)
-		}
-	}
-	return list
-}
-
 // sessions is how many sessions have a link here.
 func (c *Core) sessions() int { return c.hub.Live() }
 

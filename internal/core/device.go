@@ -96,10 +96,13 @@ func (c *Core) DevicesOf(ctx context.Context, u im.UserID) ([]DeviceInfo, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range c.onlineDevices(u) {
-		i := slices.IndexFunc(list, func(d DeviceInfo) bool { return d.ID == id })
+	for _, box := range c.hub.Sessions(u) {
+		if !box.Live() {
+			continue
+		}
+		i := slices.IndexFunc(list, func(d DeviceInfo) bool { return d.ID == box.Device })
 		if i < 0 { // its row is still on its way to the disk
-			list = append(list, DeviceInfo{ID: id})
+			list = append(list, DeviceInfo{ID: box.Device, Class: box.Class})
 			i = len(list) - 1
 		}
 		list[i].Online, list[i].LastSeen = true, c.Now().UnixMilli()

@@ -40,6 +40,19 @@ func TestDevices(t *testing.T) {
 	if s := fmt.Sprint(got); s != "[d4true d3false d2false]" {
 		t.Fatalf("%s; want the newest three", s)
 	}
+	w.st.Hold()
+	defer w.st.Release()
+	w.login("ann", "new", func(l *Login) { l.Class = im.Web })
+	list, err = ann.Devices(t.Context())
+	w.ok(err)
+	if len(list) != 4 || list[0].ID != "new" && list[1].ID != "new" {
+		t.Fatalf("%+v", list)
+	}
+	for _, d := range list[:2] {
+		if !d.Online || d.ID == "new" && d.Class != im.Web {
+			t.Fatalf("what is not on the disk yet: %+v", list)
+		}
+	}
 }
 
 func TestKick(t *testing.T) {
