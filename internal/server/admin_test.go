@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -255,6 +257,47 @@ func TestAdminWithoutAServer(t *testing.T) {
 	cfg.Data = off.Dir()
 	if _, err := server.OpenAdmin(t.Context(), cfg, "test", server.Options{}); err == nil || server.ExitStatus(err) != server.ExitData {
 		t.Errorf("%v", err)
+	}
+}
+
+// Where the last server was killed and another program listens at its address by now,
+// that program is not told the admin token.
+func TestAdminTokenGoesToOurServerAlone(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	at := strings.TrimPrefix(s.Admin(), "http://")
+	s.Kill()
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan string, 8)
+	stranger := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked <- r.Header.Get("Authorization") })}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		stranger.Serve(l)
+	}()
+	cfg := server.Config{Data: s.Dir(), Admin: s.Admin()}
+	cfg.Store.Small = true
+	a, err := server.OpenAdmin(t.Context(), cfg, "test", server.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Running() {
+		t.Error("it thinks that the stranger is the server")
+	}
+	a.Close()
+	for range server.Diagnose(t.Context(), cfg) {
+	}
+	if err := server.CheckReady(t.Context(), cfg); err == nil {
+		t.Error("it takes the stranger for a server that is well")
+	}
+	stranger.Close()
+	<-done
+	select {
+	case token := <-asked:
+		t.Errorf("the stranger was asked with %q", token)
+	default:
 	}
 }
 

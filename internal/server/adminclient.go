@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -18,14 +17,22 @@ import (
 
 	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store/pebblestore"
 )
 
-// AdminAt finds the running server of a data directory: where its admin listener is,
-// and the token for it.
+// adminAt finds the running server of a data directory: where its admin listener is,
+// and the token for it. What a server that was killed left is not followed: whoever
+// listens there by now would be told the token.
 //
-// Errors: fs.ErrNotExist if the directory names none.
+// Errors: errNoServer if none runs.
 func adminAt(dir string) (base, token string, err error) {
+	if !pebblestore.InUse(filepath.Join(dir, storeDir)) {
+		return "", "", errNoServer
+	}
 	b, err := os.ReadFile(filepath.Join(dir, AddressFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", failf(ExitData, "a server runs on the data directory %s, but its admin listener is off or not yet there: switch it on (admin), or stop the server first", dir)
+	}
 	if err != nil {
 		return "", "", err
 	}
@@ -40,6 +47,9 @@ func adminAt(dir string) (base, token string, err error) {
 	return base, string(t), nil
 }
 
+// errNoServer says that no server runs on a data directory.
+var errNoServer = errors.New("no server runs on this data directory")
+
 // OpenAdmin gives the admin's verbs for a data directory: of the server that runs on
 // it, else, after opening it, of its files. who says who asks, for the audit log.
 //
@@ -50,22 +60,17 @@ func OpenAdmin(ctx context.Context, cfg Config, who string, o Options) (Admin, e
 		return nil, failf(ExitData, "there is no data directory %s: start the server once (\"anser serve\"), or name its directory with --data", cfg.Data)
 	}
 	base, token, err := adminAt(cfg.Data)
-	switch {
-	case err == nil:
-		c := newAdminClient(base, token)
-		_, err := c.Status(ctx)
-		var refused *net.OpError
-		if err == nil {
-			return c, nil
-		}
-		if !errors.As(err, &refused) {
-			return nil, failf(ExitFailure, "the server at %s does not answer as it should: %w", base, err)
-		}
-		// Nobody listens there: the file is of a run that was killed.
-	case !errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, errNoServer) {
+		return openOffline(cfg, who, o)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return openOffline(cfg, who, o)
+	c := newAdminClient(base, token)
+	if _, err := c.Status(ctx); err != nil {
+		return nil, failf(ExitFailure, "the server at %s does not answer as it should: %w", base, err)
+	}
+	return c, nil
 }
 
 // adminClient speaks with a running server.

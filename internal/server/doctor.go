@@ -108,20 +108,19 @@ func (d *doctor) config() []Finding {
 // server asks a running one.
 func (d *doctor) server() []Finding {
 	base, token, err := adminAt(d.cfg.Data)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errNoServer) {
+		if _, err := os.Stat(filepath.Join(d.cfg.Data, AddressFile)); err == nil {
+			return one(Warning, "server", "look into its log, and start it again with \"anser serve\"", "none runs; the last one did not end in order")
+		}
 		return one(Fine, "server", "start one with \"anser serve\"", "none runs on this data directory")
 	}
 	if err != nil {
-		return one(Bad, "server", "", "%v", err)
+		return one(Warning, "server", "", "%v", err)
 	}
 	ctx, cancel := context.WithTimeout(d.ctx, 10*time.Second)
 	defer cancel()
 	st, err := newAdminClient(base, token).Status(ctx)
-	var refused *net.OpError
-	switch {
-	case errors.As(err, &refused) && errors.Is(err, syscall.ECONNREFUSED):
-		return one(Warning, "server", "look into its log, and start it again with \"anser serve\"", "none runs; the last one did not end in order")
-	case err != nil:
+	if err != nil {
 		return one(Bad, "server", "look into its log; if it hangs, end and start it", "the one at %s does not answer as it should: %v", base, err)
 	}
 	d.running = true

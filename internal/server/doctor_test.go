@@ -9,7 +9,7 @@ import (
 
 	"github.com/anser-im/anser/internal/server"
 	"github.com/anser-im/anser/internal/store"
-	"github.com/anser-im/anser/internal/store/memstore"
+	"github.com/anser-im/anser/internal/store/pebblestore"
 	"github.com/anser-im/anser/internal/testkit"
 )
 
@@ -29,15 +29,22 @@ func TestCheckReady(t *testing.T) {
 	}
 	says("none runs")
 
-	st := memstore.New(memstore.Config{})
-	s, err := server.Start(cfg, server.Options{OpenStore: func(string) (store.Store, io.Closer, error) { return st, st, nil }})
+	st := &moody{}
+	s, err := server.Start(cfg, server.Options{OpenStore: func(dir string) (store.Store, io.Closer, error) {
+		db, err := pebblestore.Open(pebblestore.Config{Dir: dir, Small: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		st.Store, err = db.App(pebblestore.DefaultApp)
+		return st, db, err
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	says("")
-	st.FailReadOnly(true)
+	st.full.Store(true)
 	says("takes no messages")
-	st.FailReadOnly(false)
+	st.full.Store(false)
 	says("")
 
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Limit)
