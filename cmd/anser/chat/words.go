@@ -49,7 +49,6 @@ var (
 	sayUnknown   = phrase{"there is no command %s; /help lists them (to send a line that begins with a slash, begin it with two)", "没有命令 %s；输入 /help 查看（要发送以斜杠开头的内容，请输入两个斜杠）"}
 	sayBlocked   = phrase{"blocked: %s", "已拉黑：%s"}
 	sayNoBlocked = phrase{"nobody is blocked", "没有拉黑任何人"}
-	sayBye       = phrase{"goodbye", "再见"}
 	sayPassword  = phrase{"Password of %s: ", "%s 的密码："}
 	sayQueued    = phrase{"%d messages wait to be sent; they are kept and go out next time", "还有 %d 条消息未发送，已保存，下次自动发送"}
 	sayReset     = phrase{"the server's data was restored: everything is read anew", "服务器数据已恢复，正在重新读取"}
