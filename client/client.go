@@ -137,7 +137,7 @@ type Client struct {
 
 	workers sync.WaitGroup // goroutines of a Run
 
-	stateMu sync.Mutex    // not held together with mu, but for setState taking it last
+	stateMu sync.Mutex    // may be taken while mu is held, not the other way round
 	state   State         // guarded by stateMu
 	stateCh chan struct{} // holds one: state changed
 }

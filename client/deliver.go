@@ -210,17 +210,16 @@ func (c *Client) apply(it *item, b *batch) {
 			b.event(Event{Kind: EventSynced})
 			l := it.l
 			b.later(func() {
-				c.setState(func(s *State) { s.Synced = s.Phase == Online && c.isCurrent(l) })
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if c.link == l {
+					c.setState(func(s *State) { s.Synced = true })
+				}
 			})
 		} else {
 			c.todo.announce = true // something came in between: later
 		}
 	}
-}
-
-func (c *Client) isCurrent(l *link) bool {
-	now, _ := c.current()
-	return now == l
 }
 
 // out gives messages of cv to the application as they come out in order.
