@@ -245,6 +245,23 @@ func TestHugeGroup(t *testing.T) {
 	}
 }
 
+// Where no message says that a group has changed, its head does.
+func TestChangesOfLargeGroupsAreToldByTheHead(t *testing.T) {
+	w := newWorld(t, Config{})
+	g := w.crowdOf(maxSaid + 2)
+	ann, m := w.login("ann", "phone"), w.login("m0001", "phone")
+	c, err := ann.GroupAdd(t.Context(), g, []im.UserID{"new"})
+	w.ok(err)
+	if c.Seq != 0 {
+		t.Fatalf("a message says it: %+v", c)
+	}
+	m.until(func(it Item) bool {
+		return it.State != nil && it.State.Head != nil && it.State.Head.MVer == c.MVer
+	})
+	snd := ann.sent(g, "numbers are told all the same")
+	m.until(func(it Item) bool { return it.Seq == snd.Seq && it.Msg != nil })
+}
+
 func TestWarmth(t *testing.T) {
 	clk := newClock()
 	g := &gather{}

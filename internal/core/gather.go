@@ -38,6 +38,8 @@ type gather struct {
 	count  int
 	heat   int // seconds in a row above hotRate (or below coolRate, negative)
 	hot    bool
+
+	skipped bool // numbers were not told since the head was
 }
 
 type member struct {
@@ -324,17 +326,15 @@ func (w *fan) headsOnly(g *gather, ev *hub.Event) bool {
 	}
 	head, ok := w.c.st.Head(g.conv)
 	if !ok || !g.hot && head.Members <= hugeFrom {
-		if w.moved[g.conv] != nil { // before numbers come again, those that were not told
+		if g.skipped { // before numbers come again, those that were not told
 			delete(w.moved, g.conv)
 			w.tellHead(g)
 		}
 		return false
 	}
 	if ev.Seq != 0 || ev.Ver != 0 {
-		w.moved[g.conv] = g
-		w.mu.Lock()
-		w.heads = true
-		w.mu.Unlock()
+		g.skipped = true
+		w.headMoved(g)
 		w.wakeNamed(g, ev)
 	}
 	return true
@@ -362,6 +362,14 @@ func (g *gather) warm(now time.Time) {
 	g.count++
 }
 
+// headMoved has the head of a crowd told with the next tick.
+func (w *fan) headMoved(g *gather) {
+	w.moved[g.conv] = g
+	w.mu.Lock()
+	w.heads = true
+	w.mu.Unlock()
+}
+
 // tellHeads tells crowds that only hear of their head how far it has got.
 func (w *fan) tellHeads() {
 	for conv, g := range w.moved {
@@ -375,6 +383,7 @@ func (w *fan) tellHead(g *gather) {
 	if !ok || g.crowd == nil {
 		return
 	}
+	g.skipped = false
 	h := headOf(&head)
 	ev := &hub.Event{Conv: g.conv, State: &im.State{Head: &h}}
 	for _, s := range g.crowd.all() {
@@ -389,6 +398,7 @@ func (w *fan) catchUp(conv im.ConvID, gone lost) error {
 		if g := w.groups[conv]; g != nil && g.crowd != nil {
 			w.c.fans.disband(conv)
 			delete(w.groups, conv)
+			delete(w.moved, conv) // some of the old crowd may have left
 		}
 		w.forget(conv)
 	}
@@ -453,6 +463,9 @@ func (w *fan) change(op *store.MemberOp) error {
 		h := headOf(&head)
 		w.c.hub.Offer(set.User, g.addr, &hub.Event{Conv: g.conv, State: &im.State{Head: &h, Mine: &mine}}, nil)
 	}
+	if op.Msg == nil && g.crowd != nil { // no message says it: the head's MVer does
+		w.headMoved(g)
+	}
 	if op.Msg != nil && op.Seq != 0 {
 		w.spread(g, &hub.Event{Conv: g.conv, Seq: op.Seq, Msg: op.Msg}, nil)
 	}
@@ -502,10 +515,10 @@ func (w *fan) apply(g *gather, op *store.MemberOp) error {
 		if err := w.list(g); err != nil {
 			return err
 		}
-		if w.moved[g.conv] != nil { // who was told heads only hears the last one before numbers
-			delete(w.moved, g.conv)
+		if g.skipped { // who was told heads only hears the last one before numbers
 			w.tellHead(g)
 		}
+		delete(w.moved, g.conv)
 		w.c.fans.disband(g.conv)
 		g.crowd, g.hot, g.heat = nil, false, 0
 		w.seats += len(g.members)
