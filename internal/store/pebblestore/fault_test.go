@@ -29,7 +29,7 @@ const (
 func TestFaultChild(t *testing.T) {
 	kind := os.Getenv(faultKind)
 	if kind == "" {
-		t.Skip("started by TestDiskFails")
+		return // only TestDiskFails gives it something to do
 	}
 	var failing atomic.Bool
 	fails := func(op errorfs.Op) error {
