@@ -42,7 +42,8 @@ const (
 	maxJobs     = 1 << 15
 	maxJobBytes = 32 << 20
 
-	maxTurn = 256 // jobs of a conversation before another one's turn
+	maxTurn = 256  // jobs of a conversation before another one's turn
+	maxOut  = 4096 // further ones hear that they are out when they ask
 )
 
 // fan is one worker.
@@ -77,7 +78,8 @@ type lost struct {
 	first, last im.Seq // numbers; 0 = none
 	from, to    im.Ver // changes; 0 = none
 	state       bool
-	reload      bool // the membership changed
+	reload      bool                  // the membership changed
+	out         map[im.UserID]im.MVer // who was taken out, at most maxOut
 }
 
 func (f *fans) open(c *Core) {
@@ -130,6 +132,14 @@ func (l *lost) add(j *job) {
 	if j.op != nil {
 		l.reload = true
 		l.number(j.op.Seq)
+		for _, u := range j.op.Gone {
+			if l.out == nil {
+				l.out = map[im.UserID]im.MVer{}
+			}
+			if len(l.out) < maxOut {
+				l.out[u] = j.op.MVer
+			}
+		}
 		return
 	}
 	switch ev := j.ev; {

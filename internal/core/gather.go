@@ -325,7 +325,7 @@ func (w *fan) headsOnly(g *gather, ev *hub.Event) bool {
 		g.warm(w.c.Now())
 	}
 	head, ok := w.c.st.Head(g.conv)
-	if !ok || !g.hot && head.Members <= hugeFrom {
+	if !ok || !w.byHead(g, &head) {
 		if g.skipped { // before numbers come again, those that were not told
 			delete(w.moved, g.conv)
 			w.tellHead(g)
@@ -406,6 +406,20 @@ func (w *fan) catchUp(conv im.ConvID, gone lost) error {
 	if err != nil || g == nil {
 		return err
 	}
+	for u, mver := range gone.out {
+		row, _, err := w.c.st.Row(conv, u)
+		if err != nil {
+			return err
+		}
+		if !row.In() {
+			w.tellLeft(g, u, mver)
+		}
+	}
+	if head, ok := w.c.st.Head(conv); ok && w.byHead(g, &head) {
+		g.skipped = true
+		w.headMoved(g)
+		return nil
+	}
 	give := func(box *hub.Session, from im.Seq) {
 		box.Lack(g.conv, max(gone.first, from), gone.last, gone.from, gone.to, gone.state || gone.reload)
 	}
@@ -443,7 +457,7 @@ func (w *fan) change(op *store.MemberOp) error {
 	told := map[im.UserID]bool{}
 	for _, u := range op.Gone {
 		told[u] = true
-		w.c.hub.Offer(u, g.addr, &hub.Event{Conv: g.conv, State: &im.State{Mine: &im.Mine{Left: true, MVer: op.MVer}}}, nil)
+		w.tellLeft(g, u, op.MVer)
 	}
 	for _, set := range op.Set {
 		if told[set.User] || set.Role == im.NoRole || len(w.c.hub.Sessions(set.User)) == 0 {
@@ -470,6 +484,16 @@ func (w *fan) change(op *store.MemberOp) error {
 		w.spread(g, &hub.Event{Conv: g.conv, Seq: op.Seq, Msg: op.Msg}, nil)
 	}
 	return nil
+}
+
+// tellLeft tells u that he is no longer in g.
+func (w *fan) tellLeft(g *gather, u im.UserID, mver im.MVer) {
+	w.c.hub.Offer(u, g.addr, &hub.Event{Conv: g.conv, State: &im.State{Mine: &im.Mine{Left: true, MVer: mver}}}, nil)
+}
+
+// byHead says whether only the head of g is told.
+func (w *fan) byHead(g *gather, head *store.Head) bool {
+	return g.crowd != nil && (g.hot || head.Members > hugeFrom)
 }
 
 // apply makes g's members those after op.
