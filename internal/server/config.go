@@ -141,8 +141,9 @@ type UnauthenticatedConfig struct {
 
 // ShutdownConfig says how the server ends.
 type ShutdownConfig struct {
-	// On SIGTERM or SIGINT clients are sent away spread over this time; a second signal
-	// ends at once. 0 = 5s; negative = at once.
+	// On SIGTERM or SIGINT clients are sent away spread over this time, so that they do
+	// not all arrive elsewhere at once; a second signal ends at once, and so does the
+	// last one's going. 0 = 8s (Docker kills after 10s); negative = at once.
 	Drain time.Duration
 	// The most time that ending takes after that, before what still runs is cut off.
 	// 0 = 10s.
@@ -185,7 +186,7 @@ func (c Config) Defaults() Config {
 		c.Auth.App = "default"
 	}
 	if c.Shutdown.Drain == 0 {
-		c.Shutdown.Drain = 5 * time.Second
+		c.Shutdown.Drain = 8 * time.Second
 	}
 	if c.Shutdown.Grace == 0 {
 		c.Shutdown.Grace = 10 * time.Second
