@@ -60,6 +60,7 @@ type Gate struct {
 	stalled  atomic.Uint64
 	crowded  atomic.Uint64
 	crowd    crowd
+	tidying  tidying
 	running  sync.WaitGroup // flushers, the wheel
 	blocked  sync.WaitGroup // goroutines that write for links whose peer is slow
 	stopOnce sync.Once
@@ -82,7 +83,8 @@ func New(cfg Config) *Gate {
 	if cfg.MaxWaiting <= 0 {
 		cfg.MaxWaiting = 8 << 20
 	}
-	g := &Gate{cfg: cfg, log: cfg.Log, wheel: newWheel(), crowd: crowd{began: time.Now()}}
+	g := &Gate{cfg: cfg, log: cfg.Log, crowd: crowd{began: time.Now()}}
+	g.wheel = newWheel(g.tidy)
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}

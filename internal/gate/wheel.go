@@ -22,6 +22,8 @@ type wheel struct {
 	now  atomic.Uint32 // ticks since the start
 	quit chan struct{}
 
+	second func() // fixed: called about once a second
+
 	mu   sync.Mutex
 	slot [slots]*Link // guarded by mu: lists, by Link.wnext
 }
@@ -35,7 +37,7 @@ type spoke struct {
 	due          uint32 // guarded by wheel.mu: tick of its slot; 0 = in none
 }
 
-func newWheel() *wheel { return &wheel{quit: make(chan struct{})} }
+func newWheel(second func()) *wheel { return &wheel{quit: make(chan struct{}), second: second} }
 
 func (w *wheel) stop() { close(w.quit) }
 
@@ -109,6 +111,9 @@ func (w *wheel) run() {
 		now := time.Now()
 		n := now.Sub(then) / tick
 		then = then.Add(n * tick)
+		if w.now.Load()%(uint32(time.Second/tick)) == 0 {
+			w.second()
+		}
 		for range min(n, 2) { // more than that: this process did not run
 			for _, l := range w.turn() {
 				l.owner.Silent()

@@ -129,8 +129,7 @@ func (c *conn) queue() bool {
 // loop reads until the connection ends. Its goroutine is to stay small: see
 // gate.Reader.Run.
 func (c *conn) loop() {
-	err := c.in.Run()
-	c.stopped(err)
+	c.stopped(c.in.Run())
 	c.over()
 }
 
@@ -142,6 +141,8 @@ func (c *conn) stopped(err error) {
 		c.end(broken(&wire.Error{Code: wire.CodeBusy, Text: "too many unfinished frames on this node"}))
 	case c.l.Cause() == gate.ErrStalled:
 		c.note(ending{reason: wire.ReasonSlow, code: wire.CodeSlow, why: whySlow})
+	case c.ws != nil && !c.ws.in && isTimeout(err):
+		c.end(ending{reason: wire.ReasonSilent, code: wire.CodeSilent, text: "no HELLO came in time", why: whySilent})
 	case err == io.EOF, errors.Is(err, net.ErrClosed):
 		c.note(ending{why: whyClient})
 	default:
@@ -168,7 +169,7 @@ func (c *conn) over() {
 		c.asm.Close()
 	}
 	if c.ws != nil {
-		c.ws.guard.close()
+		c.ws.drop()
 	}
 	c.farewell()
 	c.l.Discard()

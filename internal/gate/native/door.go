@@ -22,7 +22,6 @@ type Door struct {
 	budget wire.Budget        // of unfinished frames
 	ctx    context.Context    // ends with Close
 	stop   context.CancelFunc // of ctx
-	ws     upgrader
 
 	count    counters
 	requests atomic.Int64 // being carried out

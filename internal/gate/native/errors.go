@@ -93,6 +93,7 @@ type ending struct {
 	text      string
 	resumable bool
 	retry     time.Duration
+	closing   uint16 // code of a WebSocket's close frame; 0 = by the reason
 	raw       []byte // said instead of GOAWAY, to who does not speak our protocol
 	why       why    // for the counters
 }

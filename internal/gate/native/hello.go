@@ -29,7 +29,8 @@ func (c *conn) hello() bool {
 	if c.tls == nil {
 		c.l.SetReadDeadline(time.Now().Add(c.d.cfg.HelloTimeout))
 	}
-	f, rest, ok := c.readHello()
+	b, f, rest, ok := c.readHello(gate.Buffer())
+	defer gate.Release(b)
 	if !ok {
 		return false
 	}
@@ -48,13 +49,13 @@ func (c *conn) hello() bool {
 	return true
 }
 
-// readHello reads the first frame: at most 64 KiB, and nothing but HELLO.
-func (c *conn) readHello() (f wire.Frame, rest []byte, ok bool) {
+// readHello reads the first frame: at most 64 KiB, and nothing but HELLO. The frame and
+// the rest lie in what b has become.
+func (c *conn) readHello(b []byte) (_ []byte, f wire.Frame, rest []byte, ok bool) {
 	var src interface{ Read([]byte) (int, error) } = c.l
 	if c.tls != nil {
 		src = c.tls
 	}
-	b := make([]byte, 0, 2<<10)
 	for {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
@@ -64,15 +65,15 @@ func (c *conn) readHello() (f wire.Frame, rest []byte, ok bool) {
 		if len(b) > 0 {
 			if b[0] != byte(wire.TypeHello) {
 				c.stranger(b)
-				return f, nil, false
+				return b, f, nil, false
 			}
 			f, size, err := wire.Next(b, wire.MaxFirstFrame)
 			if err == nil {
-				return f, b[size:], true
+				return b, f, b[size:], true
 			}
 			if err != wire.ErrShort {
 				c.broken(err)
-				return f, nil, false
+				return b, f, nil, false
 			}
 		}
 		if err != nil {
@@ -81,7 +82,7 @@ func (c *conn) readHello() (f wire.Frame, rest []byte, ok bool) {
 			} else {
 				c.note(ending{why: whyClient})
 			}
-			return f, nil, false
+			return b, f, nil, false
 		}
 	}
 }

@@ -93,6 +93,23 @@ func TestUpgradeRefusals(t *testing.T) {
 	if r := get("POST", nil); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "GET" {
 		t.Errorf("POST: %d", r.StatusCode)
 	}
+	ours := http.Header{"Upgrade": {"WebSocket"}, "Connection": {"keep-alive, Upgrade"}, "Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary}}
+	for name, c := range map[string]struct {
+		value string
+		want  int
+	}{
+		"Sec-Websocket-Version": {"12", http.StatusUpgradeRequired},
+		"Sec-Websocket-Key":     {"c2hvcnQ=", http.StatusBadRequest},
+		"Connection":            {"close", http.StatusUpgradeRequired},
+		"Upgrade":               {"h2c", http.StatusUpgradeRequired},
+	} {
+		h := ours.Clone()
+		h.Set(name, c.value)
+		if r := get("GET", h); r.StatusCode != c.want {
+			t.Errorf("%s: %s: %d", name, c.value, r.StatusCode)
+		}
+	}
 	for _, protocols := range [][]string{nil, {"chat"}, {"anser.v2.bin", "ANSER.V1.BIN"}} {
 		h := http.Header{}
 		for _, p := range protocols {
@@ -118,7 +135,7 @@ func TestUpgradeRefusals(t *testing.T) {
 		t.Errorf("two lines: %v", s.response)
 	}
 	w.door.Close()
-	if r := get("GET", http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary}}); r.StatusCode != http.StatusServiceUnavailable {
+	if r := get("GET", http.Header{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Protocol": {wire.SubprotocolBinary}}); r.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("after Close: %d", r.StatusCode)
 	}
 }
