@@ -142,8 +142,8 @@ type UnauthenticatedConfig struct {
 // ShutdownConfig says how the server ends.
 type ShutdownConfig struct {
 	// On SIGTERM or SIGINT clients are sent away spread over this time, so that they do
-	// not all arrive elsewhere at once; a second signal ends at once, and so does the
-	// last one's going. 0 = 8s (Docker kills after 10s); negative = at once.
+	// not all arrive elsewhere at once; it is over when the last one has gone, or with a
+	// second signal. 0 = 8s; negative = at once.
 	Drain time.Duration
 	// The most time that ending takes after that, before what still runs is cut off.
 	// 0 = 10s.

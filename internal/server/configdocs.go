@@ -88,7 +88,7 @@ var configDocs = map[string]string{
 	"github.com/anser-im/anser/internal/server.Config.Unauthenticated":           "Connections that have not signed in yet.",
 	"github.com/anser-im/anser/internal/server.LogConfig.Format":                 "How: console (for people, with colours on a terminal), text (key=value) or json. Default:\nconsole on a terminal, else text.",
 	"github.com/anser-im/anser/internal/server.LogConfig.Level":                  "How much: error, warn, info or debug. Default: info. No level logs message bodies, tokens\nor passwords.",
-	"github.com/anser-im/anser/internal/server.ShutdownConfig.Drain":             "On SIGTERM or SIGINT clients are sent away spread over this time, so that they do not all\narrive elsewhere at once; a second signal ends at once, and so does the last one's going.\n0 = 8s (Docker kills after 10s); negative = at once.",
+	"github.com/anser-im/anser/internal/server.ShutdownConfig.Drain":             "On SIGTERM or SIGINT clients are sent away spread over this time, so that they do not all\narrive elsewhere at once; it is over when the last one has gone, or with a second signal.\n0 = 8s; negative = at once.",
 	"github.com/anser-im/anser/internal/server.ShutdownConfig.Grace":             "The most time that ending takes after that, before what still runs is cut off. 0 = 10s.",
 	"github.com/anser-im/anser/internal/server.TLSConfig.Cert":                   "A file with the certificate and its chain, PEM. Read again when it changes. Default: none;\na listener with TLS then ends the start.",
 	"github.com/anser-im/anser/internal/server.TLSConfig.Key":                    "A file with the private key, PEM. Default: none.",
