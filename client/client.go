@@ -115,6 +115,7 @@ type Client struct {
 	convs      map[string]*convo    // guarded by mu
 	todo       todo                 // guarded by mu
 	pending    map[string]*Pending  // guarded by mu: by outKey; of entries not answered
+	accepted   map[string]bool      // guarded by mu: by outKey; accepted, and EventSent is still to come
 	epoch      string               // guarded by mu
 	syncTok    string               // guarded by mu
 	user       string               // guarded by mu: as the server says
@@ -213,6 +214,7 @@ func (c *Client) load() error {
 	c.convs = make(map[string]*convo)
 	c.beats, c.dirty = make(map[string]*search), make(map[string]bool)
 	c.todo.reset()
+	c.accepted = make(map[string]bool)
 	c.epoch, c.syncTok, c.user, c.device, c.last = "", "", "", c.opt.Device.ID, nil
 	var entries []*entry
 	err := c.opt.Store.Load(func(key string, value []byte) error {

@@ -226,6 +226,9 @@ func (c *Client) apply(it *item, b *batch) {
 func (c *Client) out(cv *convo, b *batch) give {
 	b.keep(cv)
 	return func(m *Message) {
+		if m.Sender == c.user && c.accepted[outKey(cv.addr, m.ID)] {
+			return // its SENDACK is behind this in the queue, and tells it
+		}
 		if e := c.box.find(cv.addr, m.ID); e != nil && m.Sender == c.user {
 			// Our own message, whose SENDACK got lost: it stands for it.
 			s := Sent{ID: m.ID, Conv: cv.addr, Seq: m.Seq, N: m.N, Time: m.Time, Duplicate: true}
@@ -328,6 +331,7 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	if !o.e.status {
 		b.puts.Delete(orderKey(o.e.order))
 	}
+	delete(c.accepted, outKey(o.sent.Conv, o.sent.ID))
 	b.event(Event{Kind: EventSent, Conv: o.sent.Conv, Sent: &o.sent})
 	if o.sent.Seq == 0 {
 		return
