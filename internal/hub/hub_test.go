@@ -512,3 +512,152 @@ func TestIdleSessionsHoldNothing(t *testing.T) {
 		t.Fatal("an ended session was given something")
 	}
 }
+
+// What could not be fed because all outboxes were full is, when there is room.
+func TestStarvedSessionsAreLookedAfter(t *testing.T) {
+	const limit = 1 << 20
+	h := newHouse(hub.Config{Bytes: limit})
+	var others []*hub.Session
+	var links []*link
+	for i := range 40 { // each too small to be emptied for others
+		s, l := h.add(im.UserID(fmt.Sprint("u", i)), "phone")
+		others, links = append(others, s), append(links, l)
+		s.Offer("g/x", message(1, 1, 26<<10), nil)
+	}
+	s, _ := h.add("bob", "phone")
+	s.Offer("u/ann", message(2, 1, 10), nil)
+	for n := 0; n == 0; n, _ = s.Behind() { // until there is no room
+		others[0].Offer("g/x", message(1, 2, 100), nil)
+		s.Offer("u/ann", message(2, 2, 10), nil)
+		if n, _ := others[0].Behind(); n > 0 {
+			s.Offer("u/ann", message(2, 3, 200), nil)
+		}
+	}
+	h.feeds()
+	h.Tick()
+	if h.feeds() != 0 {
+		t.Fatal("a feeder is called without room")
+	}
+	for i, o := range others {
+		take(o, links[i])
+	}
+	h.feeds()
+	h.Tick()
+	if h.feeds() == 0 {
+		t.Fatal("nobody is fed although there is room")
+	}
+	if _, ok := s.Next(); !ok {
+		t.Fatal("the one who was behind is not fed")
+	}
+}
+
+func TestLack(t *testing.T) {
+	h := newHouse(hub.Config{})
+	s, l := h.add("bob", "phone")
+	s.Lack(1, 5, 7, 0, 0, false)
+	s.Lack(1, 0, 0, 2, 3, true)
+	s.Lack(2, 9, 8, 0, 0, false) // he came after the last of them
+	if h.feeds() != 1 {
+		t.Fatal("no feeder is called")
+	}
+	w, ok := s.Next()
+	if !ok || w.Conv != 1 || w.Seq != 5 || w.Ver != 2 || !w.State {
+		t.Fatalf("%+v %v", w, ok)
+	}
+	f := hub.Food{Addr: "g/x", Seq: 9, Ver: 3, State: &hub.Event{Conv: 1, State: &im.State{Mine: &im.Mine{}}}}
+	for n := im.Seq(5); n <= 9; n++ {
+		f.Events = append(f.Events, message(1, n, 10))
+	}
+	f.Events = append(f.Events, &hub.Event{Conv: 1, Ver: 2}, &hub.Event{Conv: 1, Ver: 3})
+	s.Fed(w, f)
+	s.Lack(1, 8, 10, 0, 0, false) // 8 and 9 were given
+	if w, ok = s.Next(); !ok || w.Seq != 10 || w.Ver != 0 || w.State {
+		t.Fatalf("%+v %v", w, ok)
+	}
+	s.Fed(w, hub.Food{Addr: "g/x", Events: []*hub.Event{message(1, 10, 10)}, Seq: 10})
+	s.Offer("g/x", message(1, 11, 10), nil)
+	items := take(s, l)
+	if got := seqs(items); !slices.Equal(got, []im.Seq{5, 6, 7, 8, 9, 0, 0, 0, 10, 11}) || items[7].State == nil {
+		t.Fatalf("%v", got)
+	}
+	s.Lack(3, 4, 4, 0, 0, false)
+	w, _ = s.Next()
+	s.Fed(w, hub.Food{Addr: "g/y", Seq: 3}) // there is nothing
+	if _, ok := s.Next(); ok {
+		t.Fatal("asked again for what is not there")
+	}
+	s.Offer("g/y", message(3, 4, 10), nil)
+	if got := seqs(take(s, l)); !slices.Equal(got, []im.Seq{4}) {
+		t.Fatalf("%v", got)
+	}
+	s.Drop()
+	s.Lack(1, 12, 12, 0, 0, false)
+}
+
+func TestOver(t *testing.T) {
+	h := newHouse(hub.Config{})
+	s, l := h.add("bob", "phone")
+	s.Lack(1, 5, 7, 1, 1, true)
+	w, _ := s.Next()
+	s.Fed(w, hub.Food{Addr: "g/x", Over: true, State: &hub.Event{Conv: 1, State: &im.State{Mine: &im.Mine{Left: true}}}})
+	if items := take(s, l); len(items) != 1 || !items[0].State.Mine.Left {
+		t.Fatalf("%v", seqs(items))
+	}
+	if n, _ := s.Behind(); n != 0 {
+		t.Fatal("still behind")
+	}
+}
+
+func TestRegistry(t *testing.T) {
+	h := newHouse(hub.Config{})
+	phone, lp := h.add("bob", "phone")
+	laptop, ll := h.add("bob", "laptop")
+	eve, le := h.add("eve", "phone")
+	ev := message(1, 1, 10)
+	if !h.Hub.Offer("bob", "u/ann", ev, lp) || h.Hub.Offer("joe", "u/ann", ev, nil) {
+		t.Fatal("who is online")
+	}
+	if len(take(phone, lp)) != 0 || len(take(laptop, ll)) != 1 || len(take(eve, le)) != 0 {
+		t.Fatal("who was offered the event")
+	}
+	laptop.Detach(ll)
+	if !h.Online("bob") || h.Hub.Offer("bob", "u/ann", message(1, 2, 10), nil) != true {
+		t.Fatal("bob is online with his phone")
+	}
+	phone.Detach(lp)
+	if h.Online("bob") || h.Hub.Offer("bob", "u/ann", message(1, 3, 10), nil) {
+		t.Fatal("bob is offline")
+	}
+	n, users := 0, map[im.UserID]bool{}
+	h.Each(func(*hub.Session) bool { n++; return true })
+	h.Users(func(u im.UserID) bool { users[u] = true; return true })
+	if n != 3 || len(users) != 2 {
+		t.Fatalf("%d sessions, %v", n, users)
+	}
+	n = 0
+	h.Each(func(*hub.Session) bool { n++; return false })
+	h.Users(func(im.UserID) bool { n++; return false })
+	if n != 2 {
+		t.Fatal("not stopped")
+	}
+	if o, ok := eve.Drop(); !ok || o != hub.Owner(le) {
+		t.Fatal("Drop")
+	}
+	if _, ok := eve.Drop(); ok {
+		t.Fatal("dropped twice")
+	}
+}
+
+func TestEncodedIsMadeOnce(t *testing.T) {
+	ev := message(1, 1, 10)
+	made := 0
+	encode := func(*hub.Event) []byte { made++; return []byte{byte(made)} }
+	for range 3 {
+		if b := ev.Encoded(hub.NativeBinary, encode); b[0] != 1 {
+			t.Fatal(b)
+		}
+	}
+	if b := ev.Encoded(hub.NativeJSON, encode); b[0] != 2 || made != 2 {
+		t.Fatal(b, made)
+	}
+}
