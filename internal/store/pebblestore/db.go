@@ -167,6 +167,9 @@ func (db *DB) close() error {
 	if e := db.peb.Close(); err == nil {
 		err = e
 	}
+	if err == nil && !db.readOnly.Load() {
+		err = db.writeMark(db.Position())
+	}
 	if e := db.lock.Close(); err == nil {
 		err = e
 	}

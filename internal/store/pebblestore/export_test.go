@@ -16,6 +16,9 @@ func (c Config) Tiny() Config {
 	return c
 }
 
+// Mark notes how far the store has got.
+func (db *DB) Mark() error { return db.writeMark(db.Position()) }
+
 // Memtable sets the bytes of a memtable.
 func (c Config) Memtable(bytes uint64) Config { c.memtable = bytes; return c }
 

@@ -128,6 +128,9 @@ func (db *DB) open() error {
 	}
 	w := newWriter(db)
 	if err = db.load(w, there); err == nil {
+		err = db.checkMark(w)
+	}
+	if err == nil {
 		err = db.checkIdentity(w, there)
 	}
 	if err != nil {
@@ -144,8 +147,9 @@ func (db *DB) open() error {
 	db.view.Store(db.newView(w.position))
 	go w.run()
 	go db.finishAll()
-	db.helpers.Add(1)
+	db.helpers.Add(2)
 	go db.watchSpace()
+	go db.keepMark()
 	if v := db.acquire(); len(db.filter.st.Load().uncovered) > 0 {
 		db.helpers.Go(func() {
 			defer v.release()
@@ -303,7 +307,7 @@ func (db *DB) load(w *writer, there bool) error {
 // create makes a new store, durably.
 func (db *DB) create(w *writer) error {
 	w.meta = meta{epoch: im.NewEpoch(), bucket: 1, began: db.clock()}
-	w.next, w.position = 1, 1
+	w.next, w.position, w.made = 1, 1, true
 	b := db.peb.NewBatch()
 	defer b.Close()
 	b.Set(keyMeta(nil), appendMeta(nil, &w.meta), nil)
@@ -365,6 +369,10 @@ func (w *writer) loadCommits() error {
 			return false, errRow(key, "commit")
 		}
 		at := im.Position(n)
+		if w.position != 0 && at != w.position+1 {
+			return false, im.Wrap(im.Internal, fmt.Errorf("pebblestore: commits %d to %d are missing", w.position+1, at-1),
+				"what was stored is missing; it has been logged")
+		}
 		next, err := decodeCommit(key, row, func(t *touched) error {
 			c := db.convs.get(t.conv)
 			if c == nil {

@@ -24,6 +24,7 @@ type writer struct {
 	position im.Position // of the newest commit applied
 	next     im.ConvID   // the next conversation's number
 	meta     meta
+	made     bool // the store was made at this opening
 	newMeta  bool // meta has to be written with the next commit
 	recent   recent
 	ids      recentIDs
