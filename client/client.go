@@ -42,11 +42,11 @@ type Options struct {
 	OnEvent func(Event)
 
 	// OnState is told how the connection stands, one call after another; steps that
-	// pass quickly may be left out. It must return soon.
+	// pass quickly are left out while it takes its time.
 	OnState func(State)
 
-	// OnSignal is given what passes by: typing and the like. Called by the goroutine
-	// that reads the link: it must not block.
+	// OnSignal is given what passes by: typing and the like, one call after another. While
+	// it takes its time, 64 wait and others are dropped.
 	OnSignal func(Signal)
 
 	// Background begins in the background: see SetBackground.
@@ -109,6 +109,7 @@ type Client struct {
 	rebind  chan struct{} // holds one: the network changed, leave the link
 	pumpNow chan struct{} // holds one: the outbox may have something to send
 	inbox   inbox
+	signals chan Signal // holds keepSignals
 
 	mu         sync.Mutex
 	box        *outbox              // guarded by mu
@@ -199,6 +200,7 @@ func New(o Options) (*Client, error) {
 	if c.opt.Backlog == 0 {
 		c.opt.Backlog = 10_000
 	}
+	c.signals = make(chan Signal, keepSignals)
 	c.inbox.init()
 	if err := c.load(); err != nil {
 		return nil, err

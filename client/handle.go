@@ -96,7 +96,25 @@ func (c *Client) signalled(s *wire.Signal) {
 	if ttl == 0 {
 		ttl = 10 * time.Second
 	}
-	c.opt.OnSignal(Signal{Conv: s.Conv, Kind: s.Kind, Body: s.Body, TTL: ttl, Sender: s.Sender, Device: s.Device})
+	select {
+	case c.signals <- Signal{Conv: s.Conv, Kind: s.Kind, Body: s.Body, TTL: ttl, Sender: s.Sender, Device: s.Device}:
+	default: // the application is busy: signals are the first to be dropped
+	}
+}
+
+// keepSignals is how many signals wait for the application; more are dropped.
+const keepSignals = 64
+
+// tellSignals calls OnSignal until stop is closed.
+func (c *Client) tellSignals(stop <-chan struct{}) {
+	for {
+		select {
+		case s := <-c.signals:
+			c.opt.OnSignal(s)
+		case <-stop:
+			return
+		}
+	}
 }
 
 // acknowledged handles SENDACK.

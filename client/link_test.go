@@ -374,6 +374,31 @@ func TestNetworks(t *testing.T) {
 }
 
 func TestHoldSignals(t *testing.T) {
+	bubble(t, "a handler that hangs does not hang the link", func(t *testing.T, f *fake) {
+		release := make(chan struct{})
+		n := 0
+		a := start(t, f, func(o *client.Options) { o.OnSignal = func(client.Signal) { <-release; n++ } })
+		settle(time.Second)
+		f.locked(func() {
+			for c := range f.conns {
+				for range 500 {
+					c.put(&wire.Signal{Conv: "u/bob", Kind: "typing", Sender: "bob"})
+				}
+			}
+		})
+		settle(time.Hour)
+		f.post("u/bob", "bob", "hi")
+		settle(time.Second)
+		a.expect("u/bob 1 hi")
+		close(release)
+		settle(time.Second)
+		f.locked(func() {
+			if len(f.hellos) != 1 || n < 64 || n > 66 {
+				t.Errorf("%d logins, %d signals", len(f.hellos), n)
+			}
+		})
+	})
+
 	bubble(t, "said again on every link", func(t *testing.T, f *fake) {
 		var got []client.Signal
 		a := start(t, f, func(o *client.Options) { o.OnSignal = func(s client.Signal) { got = append(got, s) } })

@@ -53,6 +53,7 @@ func (c *Client) Run(ctx context.Context) error {
 	var told sync.WaitGroup
 	stop := make(chan struct{})
 	told.Go(func() { c.tellState(stop) })
+	told.Go(func() { c.tellSignals(stop) })
 	delivery, endDelivery := context.WithCancelCause(ctx)
 	c.workers.Go(func() { endDelivery(c.deliverLoop(delivery)) })
 	err := c.keepUp(delivery)

@@ -274,7 +274,9 @@ func TestKilledWhileTalking(t *testing.T) {
 	total := uint64(2 * rounds * each)
 	for i, u := range users {
 		peer := "u/" + names[1-i]
-		u.wait("all messages", func() bool { return len(u.messages(peer)) >= rounds*each })
+		u.wait("all messages", func() bool {
+			return len(u.messages(peer)) >= rounds*each && strings.Count(u.log(client.EventSent), "\n") >= rounds*each
+		})
 		got := map[uint64]string{}
 		last := uint64(0)
 		for _, e := range u.all() {
