@@ -140,9 +140,9 @@ func (c *conn) push(b []byte, n int, t *turn, first uint64) ([]byte, int) {
 		t.bodies = append(t.bodies, body)
 		size += len(body)
 		number++
-		c.d.count.pushed.Add(1)
 	}
 	flush()
+	c.d.count.pushed.Add(uint64(len(t.items) - signals))
 	if cap(t.buf) > 256<<10 {
 		t.buf = nil
 	}
