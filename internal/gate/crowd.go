@@ -54,12 +54,12 @@ func (c *crowd) remove(l *Link) {
 	}
 }
 
-// await notes that we wait for bytes of l from now on; the answer ends that.
-func (c *crowd) await(l *Link) (came func()) {
-	began := c.now()
-	l.since.Store(began)
-	return func() {
-		l.since.Store(0)
+// await notes that we wait for bytes of l from now on, if we did not already; came ends
+// that.
+func (c *crowd) await(l *Link) { l.since.CompareAndSwap(0, c.now()) }
+
+func (c *crowd) came(l *Link) {
+	if began := l.since.Swap(0); began != 0 {
 		l.waited.Add(c.now() - began)
 	}
 }

@@ -224,7 +224,8 @@ func (l *Link) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	if l.waiting.Load() {
-		defer l.g.crowd.await(l)()
+		l.g.crowd.await(l)
+		defer l.g.crowd.came(l)
 	}
 	n, err := l.raw.Read(p)
 	l.heard(n)

@@ -167,6 +167,9 @@ func (r *Reader) ready(fd uintptr) bool {
 			room = pooled[copy(pooled[:], r.rest):]
 		}
 		n, again, err := rawRead(fd, room)
+		if r.l.waiting.Load() {
+			r.notSignedIn(n)
+		}
 		if n == 0 {
 			giveBack(pooled)
 			if err == nil && !again {
@@ -186,6 +189,17 @@ func (r *Reader) ready(fd uintptr) bool {
 		if !more {
 			return false
 		}
+	}
+}
+
+// notSignedIn tells the crowd whether we wait for the client.
+//
+//go:noinline
+func (r *Reader) notSignedIn(n int) {
+	if n > 0 {
+		r.l.g.crowd.came(r.l)
+	} else {
+		r.l.g.crowd.await(r.l)
 	}
 }
 
