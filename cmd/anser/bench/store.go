@@ -58,13 +58,13 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 	} else if err := os.MkdirAll(o.Data, 0o700); err != nil {
 		return err
 	}
+	rep := env.newReport("store") // before the work: it tells the load that was there
 	show := newStepper(newProgress(env.Stderr, t.Quiet))
 	got, err := env.StoreRun(ctx, o, show.at)
 	show.over()
 	if err != nil {
 		return err
 	}
-	rep := env.newReport("store")
 	rep.Filesystem = filesystem(o.Data)
 	fields, err := merge(rep, got)
 	if err != nil {
