@@ -301,8 +301,8 @@ func TestStoreCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		figures(t, v, map[string]float64{"accepted": 10, "lost": float64(lost)})
-		if v["bench"] != "store" {
-			t.Errorf("bench is %v", v["bench"])
+		if v["bench"] != "store" || v["messages"] != 10.0 || v["delivered"] != 0.0 {
+			t.Errorf("bench is %v, messages %v, delivered %v", v["bench"], v["messages"], v["delivered"])
 		}
 	}
 }

@@ -66,6 +66,7 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	rep.Filesystem = filesystem(o.Data)
+	rep.Size, rep.Messages = t.Size, t.Messages
 	fields, err := merge(rep, got)
 	if err != nil {
 		return err
@@ -85,29 +86,18 @@ func (t *Store) Run(ctx context.Context, env *Env) error {
 	return (&Report{Lost: v.Lost, Duplicated: v.Duplicated, OutOfOrder: v.OutOfOrder, Errors: v.Errors}).sound()
 }
 
-// merge writes the report's description of the run and what the store found as one
-// JSON object.
+// merge writes what every bench reports, with what the store found over it, as one JSON
+// object.
 func merge(rep *Report, got any) (json.RawMessage, error) {
-	found, err := json.Marshal(got)
-	if err != nil {
-		return nil, err
-	}
 	all := map[string]json.RawMessage{}
-	for _, v := range []struct {
-		key string
-		val any
-	}{
-		{"bench", rep.Bench}, {"version", rep.Version}, {"time", rep.Time}, {"command", rep.Command},
-		{"cpu", rep.CPU}, {"cpus", rep.CPUs}, {"os", rep.OS}, {"load_average", rep.LoadAverage}, {"filesystem", rep.Filesystem},
-	} {
-		b, err := json.Marshal(v.val)
+	for _, v := range []any{rep, got} {
+		b, err := json.Marshal(v)
 		if err != nil {
 			return nil, err
 		}
-		all[v.key] = b
-	}
-	if err := json.Unmarshal(found, &all); err != nil { // adds to what is there
-		return nil, fmt.Errorf("the store's bench answered no JSON object: %w", err)
+		if err := json.Unmarshal(b, &all); err != nil { // adds to what is there
+			return nil, fmt.Errorf("the store's bench answered no JSON object: %w", err)
+		}
 	}
 	return json.Marshal(all)
 }
