@@ -392,7 +392,9 @@ func TestFanOutWithoutRoom(t *testing.T) {
 	}
 	_, err = w.as("ann").GroupRemove(t.Context(), small, []im.UserID{"eve"})
 	w.ok(err)
-	eve.until(func(it Item) bool { return it.Addr == small && it.State != nil && it.State.Mine != nil && it.State.Mine.Left })
+	eve.until(func(it Item) bool {
+		return it.Addr == small && it.State != nil && it.State.Mine != nil && it.State.Mine.Left
+	})
 	snd := ann.sent(small, "last")
 	bob.until(func(it Item) bool { return it.Seq == snd.Seq })
 	eve.quiet(func(it Item) bool { return it.Msg != nil && string(it.Msg.Body) == "last" })
