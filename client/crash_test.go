@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/internal/testkit"
 )
 
 // camera is a store that takes a picture of what is kept at every commit: what a crash
@@ -84,7 +85,11 @@ func diary(t testing.TB, store client.Store) func(*client.Options) {
 // After a crash at any moment, the application that keeps message and cursor in one
 // transaction ends up with every message once, and every send is stored once.
 func TestCrashAnywhere(t *testing.T) {
-	for seed := range 3 {
+	seeds := 3
+	if testkit.Soak(t) {
+		seeds = 500
+	}
+	for seed := range seeds {
 		bubble(t, fmt.Sprint("seed ", seed), func(t *testing.T, f *fake) {
 			rnd := newRand(uint64(seed))
 			cam := &camera{Store: client.NewMemStore()}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/internal/testkit"
 	"github.com/anser-im/anser/wire"
 )
 
@@ -514,7 +515,11 @@ func TestStoreFails(t *testing.T) {
 // Whatever breaks whenever: each message is delivered once and in order within a run,
 // and nothing is missing.
 func TestStorm(t *testing.T) {
-	for seed := range 8 {
+	seeds := 8
+	if testkit.Soak(t) {
+		seeds = 2000
+	}
+	for seed := range seeds {
 		bubble(t, fmt.Sprint("seed ", seed), func(t *testing.T, f *fake) {
 			store := client.NewMemStore()
 			a := start(t, f, func(o *client.Options) { o.Store = store })

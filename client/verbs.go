@@ -2,72 +2,10 @@ package client
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/anser-im/anser/wire"
 )
-
-// do makes one request: it waits for a link, and repeats what may be repeated until ctx
-// ends. again says that the verb may be made twice without harm, so that it is also
-// repeated when the link broke before the answer came.
-func (c *Client) do(ctx context.Context, method string, req, res wire.Body, again bool) error {
-	failed := 0
-	for try := 0; ; try++ {
-		l, up := c.current()
-		if l == nil {
-			if s := c.State(); s.Phase == Stopped {
-				return s.Err
-			}
-			select {
-			case <-up:
-				continue
-			case <-ctx.Done():
-				return errors.Join(ErrOffline, ctx.Err())
-			}
-		}
-		err := l.request(ctx, method, req, res)
-		var e *Error
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return err
-		case errors.Is(err, ErrUnknown) && again:
-			select {
-			case <-l.gone: // so that the next one is waited for
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			continue
-		case !errors.As(err, &e) || !wire.Retryable(e.Code) || e.Code == wire.CodeUnavailable && !again:
-			return err
-		case e.Code == wire.CodeInternal:
-			if failed++; failed >= maxInternal || !again {
-				return err
-			}
-		}
-		wait := jittered(uint32(e.RetryAfter.Milliseconds()))
-		if wait == 0 {
-			wait = backoffFirst/2 + backoff(try)/2
-		}
-		t := time.NewTimer(wait)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return err // the refusal says more than the context
-		}
-	}
-}
-
-func newID() string {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return uuid.NewString() // panics if there is no randomness at all
-	}
-	return id.String()
-}
 
 // The verbs below are answered by the server. They wait for a connection as long as ctx
 // allows and repeat by themselves what failed for the moment. The error is the
@@ -227,23 +165,6 @@ func (c *Client) Mentions(ctx context.Context, conv string, limit int) ([]uint64
 	err := c.do(ctx, wire.MethodMentions, &wire.MentionsRequest{Conv: conv, Limit: uint32(max(limit, 0))}, r, true)
 	return r.Seqs, err
 }
-
-// Signal sends something that passes by: typing, recording. kind has 1-32 bytes, body
-// at most 4 KiB, ttl at most a minute (0 = 10 s). It is dropped when there is no
-// connection or no room, and then answers ErrOffline.
-func (c *Client) Signal(conv, kind string, body []byte, ttl time.Duration) error {
-	l, _ := c.current()
-	if l == nil || l.waiting() > queueSignals {
-		return ErrOffline
-	}
-	if !l.send(&wire.Signal{Conv: conv, Kind: kind, Body: body, TtlMs: uint32(max(0, ttl).Milliseconds())}) {
-		return ErrOffline
-	}
-	return nil
-}
-
-// Typing tells the others of a conversation that this user is typing.
-func (c *Client) Typing(conv string) error { return c.Signal(conv, "typing", nil, 0) }
 
 // DeviceInfo is one of this user's devices.
 type DeviceInfo struct {

@@ -1,0 +1,276 @@
+package client
+
+import (
+	"github.com/anser-im/anser/wire"
+)
+
+// apply works out what follows from an item. Called with mu held.
+func (c *Client) apply(it *item, b *batch) {
+	switch {
+	case it.welcome != nil:
+		c.begin(it.welcome, b)
+	case it.push != nil:
+		for _, e := range it.push.Events {
+			c.applyEvent(e, b)
+		}
+		l, number, n, bytes := it.l, it.push.Number, len(it.push.Events), it.bytes
+		b.later(func() { l.acks.took(number, n, bytes) })
+	case it.sent != nil:
+		c.applySent(it.sent, b)
+	case it.failed != nil:
+		if e := it.failed.e; !e.status {
+			b.puts.Delete(orderKey(e.order))
+		}
+		b.event(Event{Kind: EventFailed, Conv: it.failed.e.frame.Conv, Err: it.failed.err,
+			Sent: &Sent{ID: it.failed.e.frame.Id, Conv: it.failed.e.frame.Conv}})
+	case it.sync != nil:
+		c.applySync(it.sync, b)
+	case it.meet != nil:
+		c.meet(it.meet, b)
+	case it.gone != "":
+		if cv := c.convs[it.gone]; cv != nil && !cv.met { // heard of, and never in it
+			delete(c.convs, it.gone)
+			b.drop(it.gone)
+			c.todo.drop(it.gone)
+			return
+		}
+		c.forget(it.gone, b)
+	case it.page != nil:
+		c.applyPage(it.l, it.page, b)
+	case it.changes != nil:
+		c.applyChanges(it.changes, b)
+	case it.own != nil:
+		// The server does not push a change to the session that made it.
+		if cv := c.convs[it.own.conv]; cv != nil {
+			cv.change(it.own.ver, nil, c.out(cv, b))
+			c.want(cv, gapGrace)
+		}
+	case it.synced:
+		if c.todo.quiet() {
+			b.event(Event{Kind: EventSynced})
+			l := it.l
+			b.later(func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if c.link == l {
+					c.setState(func(s *State) { s.Synced = true })
+				}
+			})
+		} else {
+			c.todo.announce = true // something came in between: later
+		}
+	}
+}
+
+// out gives messages of cv to the application as they come out in order.
+func (c *Client) out(cv *convo, b *batch) give {
+	b.keep(cv)
+	return func(m *Message) {
+		if m.Sender == c.user && c.accepted[outKey(cv.addr, m.ID)] {
+			return // its SENDACK is behind this in the queue, and tells it
+		}
+		if e := c.box.find(cv.addr, m.ID); e != nil && m.Sender == c.user {
+			// Our own message, whose SENDACK got lost: it stands for it.
+			s := Sent{ID: m.ID, Conv: cv.addr, Seq: m.Seq, N: m.N, Time: m.Time, Duplicate: true}
+			c.box.remove(e)
+			b.later(func() {
+				c.mu.Lock()
+				delete(c.pending, outKey(cv.addr, s.ID))
+				c.mu.Unlock()
+				e.pending.finish(s, nil)
+				poke(c.pumpNow)
+			})
+			if !e.status {
+				b.puts.Delete(orderKey(e.order))
+			}
+			b.event(Event{Kind: EventSent, Conv: cv.addr, Sent: &s})
+			return
+		}
+		b.event(Event{Kind: EventMessage, Conv: cv.addr, Message: m})
+	}
+}
+
+// convo finds or begins what is held of a conversation.
+func (c *Client) convo(addr string) *convo {
+	cv := c.convs[addr]
+	if cv == nil {
+		cv = newConvo(addr)
+		cv.met = addr == "me" // its changes are asked for from the first
+		c.convs[addr] = cv
+	}
+	return cv
+}
+
+// applyEvent takes one event of a push.
+func (c *Client) applyEvent(e *wire.Event, b *batch) {
+	if e.Sync {
+		c.todo.syncNow()
+		return
+	}
+	if e.Conv == "" {
+		return
+	}
+	if e.Message != nil && e.Seq == 0 && e.Message.Seq == 0 {
+		b.event(Event{Kind: EventStatus, Conv: e.Conv, Message: messageOf(e.Conv, e.Message)})
+		return
+	}
+	if e.State != nil && e.State.GetMine().GetLeft() {
+		c.forget(e.Conv, b)
+		return
+	}
+	cv := c.convo(e.Conv)
+	switch {
+	case e.Message != nil:
+		m := messageOf(e.Conv, e.Message)
+		if m.Seq == 0 {
+			m.Seq = e.Seq
+		}
+		cv.message(m, c.out(cv, b))
+	case e.Hidden:
+		cv.settle(e.Seq, c.out(cv, b))
+	case e.Ver != 0 || e.Change != nil:
+		c.applyChange(cv, max(e.Ver, e.Change.GetVer()), e.Change, b)
+	case e.State != nil:
+		if h := e.State.Head; h != nil {
+			cv.head = max(cv.head, min(h.Seq, maxNumber))
+			cv.headVer = max(cv.headVer, min(h.Ver, maxNumber))
+			b.keep(cv)
+		}
+		if m := e.State.Mine; m != nil && cv.met {
+			cv.skipTo(m.From, c.out(cv, b))
+		}
+		if e.Conv != "me" {
+			b.event(Event{Kind: EventInfo, Conv: e.Conv, Info: infoOf(e.State)})
+		}
+	}
+	c.want(cv, gapGrace)
+}
+
+// applyChange takes change number ver of cv; w is nil if it is not for this user.
+func (c *Client) applyChange(cv *convo, ver uint64, w *wire.Change, b *batch) {
+	var ch *Change
+	if w != nil {
+		ch = changeOf(cv.addr, w)
+	}
+	if cv.change(ver, ch, c.out(cv, b)) {
+		c.tellChange(cv, ch, b)
+	}
+}
+
+func (c *Client) tellChange(cv *convo, ch *Change, b *batch) {
+	kind := EventChange
+	if cv.addr == "me" {
+		kind = EventSelf
+	}
+	b.event(Event{Kind: kind, Conv: cv.addr, Change: ch})
+}
+
+// applySent notes that a message of ours has been accepted. Its number is settled: the
+// sending session is not sent it again.
+func (c *Client) applySent(o *outcome, b *batch) {
+	if !o.e.status {
+		b.puts.Delete(orderKey(o.e.order))
+	}
+	delete(c.accepted, outKey(o.sent.Conv, o.sent.ID))
+	b.event(Event{Kind: EventSent, Conv: o.sent.Conv, Sent: &o.sent})
+	if o.sent.Seq == 0 {
+		return
+	}
+	cv := c.convo(o.sent.Conv)
+	cv.unhold(o.sent.Seq) // it came as a message too
+	cv.settle(o.sent.Seq, c.out(cv, b))
+	c.want(cv, gapGrace)
+}
+
+// applyPage takes the answer to a Page that filled a gap.
+func (c *Client) applyPage(l *link, p *pageResult, b *batch) {
+	cv := c.convs[p.conv]
+	if cv == nil {
+		return
+	}
+	out := c.out(cv, b)
+	if h := p.r.Head; h != nil {
+		cv.head = max(cv.head, min(h.Seq, maxNumber))
+		cv.headVer = max(cv.headVer, min(h.Ver, maxNumber))
+	}
+	if r := p.r.Range; r != nil {
+		cv.page(r.From, r.To, messagesOf(p.conv, r.Messages), out)
+	}
+	done := cv.done
+	b.later(func() { l.acks.pull(p.conv, done) })
+	c.want(cv, 0)
+}
+
+func messagesOf(conv string, in []*wire.Message) []*Message {
+	out := make([]*Message, len(in))
+	for i, m := range in {
+		out[i] = messageOf(conv, m)
+	}
+	return out
+}
+
+// applyChanges takes the answer to a Changes that filled a gap.
+func (c *Client) applyChanges(r *wire.ChangesResponse, b *batch) {
+	cv := c.convs[r.Conv]
+	if cv == nil {
+		return
+	}
+	b.keep(cv)
+	if r.Reset_ {
+		cv.ver = r.Ver
+		cv.headVer = max(cv.headVer, r.Ver)
+		b.event(Event{Kind: EventReset, Conv: r.Conv})
+	} else {
+		for _, w := range r.Changes {
+			if w.Ver <= cv.ver {
+				continue
+			}
+			ch := changeOf(r.Conv, w)
+			cv.ver = w.Ver
+			if cv.alter(ch, c.out(cv, b)) {
+				c.tellChange(cv, ch, b)
+			}
+		}
+		cv.ver = max(cv.ver, r.ToVer)
+		cv.headVer = max(cv.headVer, cv.ver)
+		if r.More {
+			cv.headVer = max(cv.headVer, cv.ver+1)
+		}
+	}
+	c.want(cv, 0)
+}
+
+// begin follows from a new link: whose store it is, and whether what is known still
+// holds. Messages that wait to be sent hold in any case.
+func (c *Client) begin(w *wire.Welcome, b *batch) {
+	if c.user != w.User && w.User != "" {
+		c.user = w.User
+		b.puts.Set(keyUser, []byte(w.User))
+	}
+	if c.device != w.Device && w.Device != "" && c.opt.Device.ID == "" {
+		c.device = w.Device
+		b.puts.Set(keyDevice, []byte(w.Device))
+	}
+	if c.epoch == w.Epoch {
+		return
+	}
+	known := c.epoch != ""
+	c.epoch = w.Epoch
+	b.puts.Set(keyEpoch, []byte(w.Epoch))
+	if !known {
+		return
+	}
+	c.log.Warn("the server began anew: everything is fetched again", "epoch", w.Epoch)
+	c.syncTok = ""
+	b.puts.Delete(keyToken)
+	for addr := range c.convs {
+		cv := newConvo(addr)
+		cv.rebuilt = true
+		cv.met = addr == "me"
+		c.convs[addr] = cv
+		b.keep(cv)
+	}
+	c.todo.reset()
+	c.todo.syncNow()
+	b.event(Event{Kind: EventReset})
+}
