@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/internal/gate/native"
 	"github.com/anser-im/anser/internal/server"
 	"github.com/anser-im/anser/internal/testkit"
 	"github.com/anser-im/anser/internal/testkit/servertest"
@@ -440,6 +441,37 @@ func TestTokensWithServer(t *testing.T) {
 	if !errors.As(b.err, &stop) || stop.Reason != wire.ReasonToken {
 		t.Error(b.err)
 	}
+}
+
+// The server waits for every beat as long as the client takes: a link on which nothing
+// else passes lives, in the foreground, in the background, and from one to the other.
+func TestBeatsWithServer(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{Config: func(c *server.Config) {
+		c.Heartbeat = native.TestHeartbeat()
+		c.Heartbeat.BackgroundFloor, c.Heartbeat.BackgroundStart = time.Second, 3*time.Second
+		c.Heartbeat.BackgroundStep, c.Heartbeat.BackgroundMargin, c.Heartbeat.BackgroundMax = time.Second, time.Second, 9*time.Second
+	}})
+	a, b := join(t, s, "alice"), join(t, s, "bob", func(o *client.Options) { o.JSON = true; o.Endpoints = []string{s.HTTP()} })
+	for _, background := range []bool{false, true, false} {
+		a.c.SetBackground(background)
+		b.c.SetBackground(background)
+		wait := 2 * time.Second
+		if background {
+			wait = 7 * time.Second // three warm beats and one that is longer than the foreground's patience
+		}
+		time.Sleep(wait) // what is tested is that nothing happens in it
+	}
+	for _, u := range []*user{a, b} {
+		u.mu.Lock()
+		for _, st := range u.states {
+			if st.Phase == client.Waiting {
+				t.Errorf("%s was cut off: %v", u.name, st.Err)
+			}
+		}
+		u.mu.Unlock()
+	}
+	a.says("u/bob", "still there")
+	b.hears("u/alice 1 still there")
 }
 
 // No secret is written anywhere but into the store's outbox: not the token.
