@@ -106,10 +106,13 @@ func (in *inbox) count(c *client, number uint32, due, now int64) {
 // fetch asks for what the server says exists and has not come: it does so in groups
 // that are too large or too lively for every message to be pushed.
 func (in *inbox) fetch(c *client) {
+	if in.fetching {
+		return // page asks for the rest
+	}
 	for in.pushed.has(in.settled) || in.pulled.has(in.settled) {
 		in.settled++
 	}
-	if in.fetching || in.settled > in.head {
+	if in.settled > in.head {
 		return
 	}
 	in.fetching = true

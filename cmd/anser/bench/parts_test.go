@@ -332,3 +332,39 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations a message", n)
 	}
 }
+
+// While a page is under way messages may come live as well, what the page holds and
+// what is behind it: each counts once.
+func TestFetchAndPushCross(t *testing.T) {
+	r := newRun(bodyHeader)
+	c := &client{run: r, in: newInbox("g/x", 0)}
+	body := func(n uint32) []byte { return r.fill.append(nil, 0, n, 0) }
+	c.in.event(c, &event{conv: []byte("g/x"), head: 2}, 0)
+	if len(c.waiting) != 1 {
+		t.Fatal("nothing was asked for")
+	}
+	push := func(seq uint64, n uint32) {
+		c.in.event(c, &event{conv: []byte("g/x"), seq: seq, message: true, typ: []byte(bodyType), body: body(n)}, 0)
+	}
+	push(1, 0)
+	push(3, 2)
+	c.in.event(c, &event{conv: []byte("g/x"), head: 3}, 0)
+	b, err := wire.Binary.MarshalBody(&wire.PageResponse{Range: &wire.Range{From: 1, To: 2, Messages: []*wire.Message{
+		{Seq: 1, Type: bodyType, Body: body(0)}, {Seq: 2, Type: bodyType, Body: body(1)},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.waiting[c.reqID](&wire.Res{Id: c.reqID, Body: b})
+	if n, first := r.faults.get(); n != 0 || c.in.delivered != 3 || c.in.duplicated != 0 || c.in.gaps(true) != 0 {
+		t.Errorf("faults %v, delivered %d, duplicated %d, gaps %d", first, c.in.delivered, c.in.duplicated, c.in.gaps(true))
+	}
+	push(2, 1) // and late, on its own: what was fetched is no duplicate
+	if c.in.duplicated != 0 || c.in.delivered != 3 {
+		t.Errorf("duplicated %d, delivered %d", c.in.duplicated, c.in.delivered)
+	}
+	push(2, 1)
+	if c.in.duplicated != 1 {
+		t.Error("the same push twice was not seen")
+	}
+}
