@@ -1,15 +1,12 @@
 package faults
 
 import (
-	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -66,25 +63,4 @@ func (p *program) sessions(t *testing.T, user string) []session {
 		return plain
 	}
 	return list.Sessions
-}
-
-// metric is the sum of a metric over its labels.
-func (p *program) metric(t *testing.T, name string) float64 {
-	t.Helper()
-	sum, found := 0.0, false
-	sc := bufio.NewScanner(strings.NewReader(string(p.admin(t, "/metrics"))))
-	for sc.Scan() {
-		f := strings.Fields(sc.Text())
-		if len(f) == 2 && (f[0] == name || strings.HasPrefix(f[0], name+"{")) {
-			v, err := strconv.ParseFloat(f[1], 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			sum, found = sum+v, true
-		}
-	}
-	if !found {
-		t.Fatal(fmt.Errorf("there is no metric %s", name))
-	}
-	return sum
 }

@@ -234,13 +234,6 @@ func (c *conn) Cut() {
 	c.mu.Unlock()
 }
 
-// isEnding says whether nothing more is to be read.
-func (c *conn) isEnding() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.ending != nil
-}
-
 func (c *conn) cause() why {
 	c.mu.Lock()
 	defer c.mu.Unlock()

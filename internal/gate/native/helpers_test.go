@@ -36,11 +36,10 @@ type world struct {
 
 // options are what a test wants different.
 type options struct {
-	core   core.Config
-	door   native.Config
-	gate   gate.Config
-	store  memstore.Config
-	noGoTo bool
+	core  core.Config
+	door  native.Config
+	gate  gate.Config
+	store memstore.Config
 }
 
 func newWorld(t testing.TB, change ...func(*options)) *world {

@@ -49,7 +49,7 @@ func TestMark(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if db, s = opened(t, early, pebblestore.Config{}); s.Epoch() != second {
+	if _, s = opened(t, early, pebblestore.Config{}); s.Epoch() != second {
 		t.Fatal("a new epoch at every opening")
 	}
 }
