@@ -184,7 +184,21 @@ func (o *outbox) ready(now time.Time, credit int) (e *entry, wait time.Duration,
 	return nil, wait, nil
 }
 
-// refused notes that e was refused for a while.
+// old lists the entries that have waited too long.
+func (o *outbox) old(now time.Time) (list []*entry) {
+	for at := o.list.Front(); at != nil; at = at.Next() {
+		e := at.Value.(*entry)
+		if now.Sub(e.created) <= maxAge {
+			break // those behind it are younger
+		}
+		if e.kept && !e.flying {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// refuse notes that e was refused for a while.
 func (o *outbox) refuse(e *entry, until time.Time) {
 	o.land(e)
 	ln := o.lane(e.frame.Conv)

@@ -424,6 +424,7 @@ func TestOutboxSurvives(t *testing.T) {
 		time.Sleep(6*24*time.Hour - time.Minute)
 		sendAll(t, a, "u/bob", "new")
 		time.Sleep(2 * time.Minute)
+		a.expect("failed u/bob " + client.ErrTooOld.Error()) // also without a connection
 		f.locked(func() { f.refuse = map[string]bool{} })
 		a.c.NetworkChanged("wifi:home", wire.NetworkWifi)
 		settle(5 * time.Second)

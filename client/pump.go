@@ -131,6 +131,16 @@ func (c *Client) settle(e *entry) {
 	delete(c.pending, outKey(e.frame.Conv, e.frame.Id))
 }
 
+// failOld gives up what has waited too long, also while there is no connection.
+func (c *Client) failOld() {
+	c.mu.Lock()
+	old := c.box.old(time.Now())
+	c.mu.Unlock()
+	for _, e := range old {
+		c.fail(e, ErrTooOld)
+	}
+}
+
 // fail gives an entry up.
 func (c *Client) fail(e *entry, err error) {
 	c.mu.Lock()

@@ -85,6 +85,7 @@ func (c *Client) keepUp(ctx context.Context) error {
 	ghosts := 0    // times in a row that we were replaced by ourselves
 	var wait time.Duration
 	for ctx.Err() == nil {
+		c.failOld()
 		if !c.pause(ctx, wait) {
 			tries = 0
 		}

@@ -443,6 +443,72 @@ func TestTokensWithServer(t *testing.T) {
 	}
 }
 
+// An application that stands still: the server holds back what is beyond the window, and
+// afterwards everything comes, in order, once, on the same link; and the sender is told
+// that it was delivered only when it was.
+func TestStandingStill(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	release := make(chan struct{})
+	var bob *user
+	bob = enter(t, s, "bob", func(o *client.Options) {
+		note := o.OnEvent
+		o.OnEvent = func(e client.Event) {
+			if e.Kind == client.EventMessage {
+				<-release
+			}
+			note(e)
+		}
+	})
+	bob.wait("to be in step", func() bool { return bob.c.State().Synced })
+	alice := join(t, s, "alice")
+	conv, _, err := alice.c.GroupCreate(limited(t), client.NewGroup{Name: "News", Members: []string{"bob"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const each = 1200
+	var last [2]*client.Pending
+	for n := range each {
+		for i, to := range []string{"u/bob", conv} {
+			if last[i], err = alice.c.Send(ctx, to, client.Outgoing{ID: fmt.Sprint(i, "/", n), Body: []byte(fmt.Sprint(n))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, p := range last {
+		if _, err := p.Wait(limited(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delivered := func() (n uint64) {
+		for _, e := range alice.all() {
+			if e.Conv == "u/bob" && e.Kind == client.EventInfo && e.Info.Peer != nil {
+				n = max(n, e.Info.Peer.Delivered)
+			}
+		}
+		return n
+	}
+	if n := delivered(); n != 0 {
+		t.Errorf("%d are told to be delivered and nobody has taken them", n)
+	}
+	close(release)
+	bob.wait("all of it", func() bool { return len(bob.messages("u/alice")) >= each && len(bob.messages(conv)) >= each+1 })
+	for _, c := range []string{"u/alice", conv} {
+		for i, n := range bob.messages(c) {
+			if n != uint64(i+1) {
+				t.Fatalf("%s: message %d has number %d", c, i, n)
+			}
+		}
+	}
+	alice.wait("the delivery", func() bool { return delivered() == each })
+	bob.mu.Lock()
+	defer bob.mu.Unlock()
+	for _, st := range bob.states {
+		if st.Phase == client.Waiting {
+			t.Errorf("the link broke: %v", st.Err)
+		}
+	}
+}
+
 // The server waits for every beat as long as the client takes: a link on which nothing
 // else passes lives, in the foreground, in the background, and from one to the other.
 func TestBeatsWithServer(t *testing.T) {

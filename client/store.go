@@ -29,7 +29,7 @@ type Store interface {
 // Tx is one transaction of a Store, used by one goroutine at a time and ended once.
 type Tx interface {
 	// Set gives key a value, which it may not keep a reference to. Keys are at most 512
-	// bytes of UTF-8.
+	// bytes of UTF-8. Those that begin with "app/" are the application's own.
 	Set(key string, value []byte) error
 
 	// Delete removes key, if it is there.
