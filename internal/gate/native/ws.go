@@ -169,7 +169,7 @@ func (d *Door) adopt(nc net.Conn, r *http.Request, f wire.Format, key string) {
 	if nc != net.Conn(c.l) {
 		src = nc
 	}
-	c.in = c.l.Reader(src, nil, d.budget, s)
+	c.in = c.l.Reader(src, nil, (*wsBudget)(s), s)
 	go c.loop()
 }
 

@@ -348,3 +348,37 @@ func (k *keeper) Acquire(netip.Addr) error {
 }
 
 func (k *keeper) Release(netip.Addr) { <-k.places }
+
+// Unfinished frames of those who have not signed in take nothing from those who have;
+// of these all together hold no more than the budget.
+func TestBudget(t *testing.T) {
+	w := newWorld(t, func(o *options) { o.door.Budget = 200 << 10 })
+	addr := w.web("http://127.0.0.1:0", nil)
+	for range 20 {
+		_, s := w.socket(w.tcp(addr), wire.Binary, nil)
+		f := maskedFrame(0x82, make([]byte, 60<<10))
+		s.nc.Write(f[:len(f)-1])
+	}
+	big := func(device string) (*client, []byte) {
+		c, _ := w.socket(w.tcp(addr), wire.Binary, nil)
+		c.login(w, "alice", device)
+		return c, maskedFrame(0x82, frameOf(t, text("m", "u/bob", strings.Repeat("x", 100<<10))))
+	}
+	one, f := big("one")
+	one.nc.Write(f[:90<<10])
+	w.until("it is held", func() bool { return w.gate.Stats().ReadIn > 20*60<<10+90<<10 })
+	two, f2 := big("two")
+	two.nc.Write(f2[:90<<10])
+	if g := two.away(wire.ReasonOverload, wire.CodeBusy); !g.Resumable || g.RetryAfterMs == 0 {
+		t.Errorf("%v", g)
+	}
+	one.nc.Write(f[90<<10:])
+	if a := until[wire.SendAck](one); a.Code != 0 {
+		t.Errorf("%v", a)
+	}
+	three, f3 := big("three")
+	three.nc.Write(f3)
+	if a := until[wire.SendAck](three); !a.Duplicate {
+		t.Errorf("the budget is not given back: %v", a)
+	}
+}

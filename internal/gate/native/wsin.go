@@ -23,7 +23,31 @@ type socket struct {
 	op     byte   // of the message whose fragments come; 0 = none
 	packed bool   // it is compressed
 	msg    []byte // of it
-	taken  int    // from the door's budget, for msg
+	taken  int    // from the budget, for msg
+	spared int    // of what was taken: not from the door's budget
+}
+
+// wsBudget is the door's budget of unfinished frames as a socket takes from it. What is
+// there before HELLO is bounded by the places of the Gatekeeper: it must not use up what
+// clients share who have signed in.
+type wsBudget socket
+
+// Take is gate.Budget's.
+func (b *wsBudget) Take(n int) bool {
+	if !b.in {
+		b.spared += n
+		return true
+	}
+	return b.c.d.budget.Take(n)
+}
+
+// Give is gate.Budget's.
+func (b *wsBudget) Give(n int) {
+	k := min(n, b.spared)
+	b.spared -= k
+	if n > k {
+		b.c.d.budget.Give(n - k)
+	}
 }
 
 // Opcodes of RFC 6455 §5.2.
@@ -173,7 +197,7 @@ func (s *socket) keep(p []byte) error {
 	need := len(s.msg) + len(p)
 	if need > cap(s.msg) {
 		size := max(need, 2*cap(s.msg), 512)
-		if !s.c.d.budget.Take(size) {
+		if !(*wsBudget)(s).Take(size) {
 			return gate.ErrNoRoom
 		}
 		msg := make([]byte, len(s.msg), size)
@@ -187,7 +211,7 @@ func (s *socket) keep(p []byte) error {
 
 func (s *socket) drop() {
 	if s.taken > 0 {
-		s.c.d.budget.Give(s.taken)
+		(*wsBudget)(s).Give(s.taken)
 	}
 	s.msg, s.taken = nil, 0
 }
