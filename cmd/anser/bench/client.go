@@ -51,7 +51,6 @@ type welcome struct {
 	window, windowBytes int
 	credit              int
 	outstanding         int
-	beat                time.Duration
 }
 
 // beatSeconds is the beat that clients announce.
@@ -157,7 +156,6 @@ func (c *client) welcomed(f wire.Frame) error {
 		windowBytes: int(w.WindowBytes),
 		credit:      int(w.SendCredit),
 		outstanding: int(w.GetLimits().GetOutstanding()),
-		beat:        beatSeconds * time.Second,
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func (s *stage) idle(ctx context.Context, d *Idle) error {
 		n := float64(d.Connections)
 		rep.ServerRSSBytes = &rss
 		rep.RSSBytesPerConnection = ptr(float64(rss-before) / n)
-		rep.RSSWholeBytesPerConection = ptr(float64(rss) / n)
+		rep.RSSWholeBytesPerConnection = ptr(float64(rss) / n)
 	}
 	return s.conclude(ctx)
 }

@@ -63,9 +63,9 @@ type Report struct {
 	LastMemberMs   *Quantiles `json:"last_member_ms"`
 	ScheduleLateMs *Quantiles `json:"schedule_late_ms"` // how late the generator was itself, with a rate
 
-	ServerRSSBytes            *int64   `json:"server_rss_bytes"`
-	RSSBytesPerConnection     *float64 `json:"rss_bytes_per_connection"`
-	RSSWholeBytesPerConection *float64 `json:"rss_whole_bytes_per_connection"`
+	ServerRSSBytes             *int64   `json:"server_rss_bytes"`
+	RSSBytesPerConnection      *float64 `json:"rss_bytes_per_connection"`
+	RSSWholeBytesPerConnection *float64 `json:"rss_whole_bytes_per_connection"`
 
 	FirstErrors []string `json:"first_errors,omitempty"`
 }
@@ -206,7 +206,7 @@ func (r *Report) table(w io.Writer) {
 		row("server memory", "%.1f MiB", float64(*v)/(1<<20))
 	}
 	if v := r.RSSBytesPerConnection; v != nil {
-		row("", "%.0f bytes per connection more than before, %.0f of the whole", *v, *r.RSSWholeBytesPerConection)
+		row("", "%.0f bytes per connection more than before, %.0f of the whole", *v, *r.RSSWholeBytesPerConnection)
 	}
 	if len(r.Lifted) > 0 {
 		row("not default", "%s", strings.Join(r.Lifted, ", "))
