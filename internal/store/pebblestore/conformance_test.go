@@ -18,6 +18,7 @@ import (
 type disk struct {
 	vfs.FS
 	mem    *vfs.MemFS
+	plain  bool // fixed: stores on it use PlainApply
 	onSync atomic.Pointer[func()]
 	full   atomic.Bool
 
@@ -90,7 +91,7 @@ type whole struct {
 func (w *whole) Close() error { return w.db.Close() }
 
 func openOn(t testing.TB, d *disk, o storetest.Options) (*whole, error) {
-	cfg := pebblestore.Config{Dir: "data/store", FS: d, Clock: o.Clock, QueueOps: o.QueueOps, Small: true}
+	cfg := pebblestore.Config{Dir: "data/store", FS: d, Clock: o.Clock, QueueOps: o.QueueOps, Small: true, PlainApply: d.plain}
 	if o.Unsafe {
 		cfg = cfg.Unsafe()
 	}
@@ -134,7 +135,9 @@ func on(t testing.TB, d *disk, o storetest.Options) storetest.Opened {
 			if o.Unsafe {
 				percent = 0
 			}
-			return on(t, newDisk(d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})), o)
+			left := newDisk(d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}))
+			left.plain = d.plain
+			return on(t, left, o)
 		},
 		OnSync: func(f func()) {
 			if f == nil {
@@ -172,3 +175,15 @@ func crashable(t testing.TB, o storetest.Options) storetest.Opened {
 }
 
 func TestConformance(t *testing.T) { storetest.Run(t, crashable) }
+
+// The switch that does without ApplyNoSyncWait holds the same promises.
+func TestConformancePlain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("what depends on it is tested in TestDiskFails too")
+	}
+	storetest.Run(t, func(t testing.TB, o storetest.Options) storetest.Opened {
+		d := newDisk(vfs.NewCrashableMem())
+		d.plain = true
+		return on(t, d, o)
+	}, "History", "LargeGroup", "Bodies", "Order", "RetryThroughTime") // of what is decided, not of how it is synced
+}

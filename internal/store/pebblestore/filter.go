@@ -95,6 +95,20 @@ func (f *filter) maybe(fp uint64) bool {
 	return false
 }
 
+// maybeIn is maybe for the ids of one bucket.
+func (f *filter) maybeIn(bucket, fp uint64) bool {
+	st := f.st.Load()
+	if slices.Contains(st.uncovered, bucket) {
+		return true
+	}
+	for i := len(st.segs) - 1; i >= 0; i-- {
+		if st.segs[i].bucket == bucket && st.segs[i].has(fp) {
+			return true
+		}
+	}
+	return false
+}
+
 func (s *segment) block(fp uint64) []uint64 {
 	n, _ := bits.Mul64(fp, uint64(len(s.words)/blockWords))
 	at := n * blockWords

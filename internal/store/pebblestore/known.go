@@ -236,7 +236,7 @@ func (w *writer) findID(it *item, c im.ConvID, sender im.UserID, id im.ClientID)
 	}
 	f := finder{r: w.db.peb}
 	defer f.close()
-	return it.s.findID(w.db.peb, &f, c, sender, id)
+	return it.s.findID(w.db.peb, &f, it.fp, c, sender, id)
 }
 
 // newConv makes a conversation. Its head row is written with this commit.

@@ -191,7 +191,7 @@ func (l *looker) id(fp uint64, conv im.ConvID, sender im.UserID, id im.ClientID)
 	if !l.s.db.filter.maybe(fp) {
 		return // the writer will ask the filter again
 	}
-	k, err := l.s.findID(l.v.snap, &l.f, conv, sender, id)
+	k, err := l.s.findID(l.v.snap, &l.f, fp, conv, sender, id)
 	if err != nil {
 		l.fail = true
 		return
@@ -199,11 +199,14 @@ func (l *looker) id(fp uint64, conv im.ConvID, sender im.UserID, id im.ClientID)
 	l.h.idAsked, l.h.kept = true, k
 }
 
-// findID looks a client id up in both buckets, and with it the time and n of what it
-// was used for; nil if it was not.
-func (s *Store) findID(r pebble.Reader, f *finder, conv im.ConvID, sender im.UserID, id im.ClientID) (*kept, error) {
+// findID looks a client id up in those of the two buckets where the filter thinks it
+// may be, and with it the time and n of what it was used for; nil if it was not.
+func (s *Store) findID(r pebble.Reader, f *finder, fp uint64, conv im.ConvID, sender im.UserID, id im.ClientID) (*kept, error) {
 	bucket := s.db.bucket.Load()
 	for _, b := range [2]uint64{bucket, bucket - 1} {
+		if !s.db.filter.maybeIn(b, fp) {
+			continue
+		}
 		key := keyID(nil, b, s.app, conv, sender, id)
 		row, ok, err := f.find(key)
 		if err != nil {
