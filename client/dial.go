@@ -177,29 +177,39 @@ func (c *Client) elsewhere(e endpoint) bool {
 	return false
 }
 
+// errLost ends a link whose endpoint lost the race.
+var errLost = errors.New("anser: another endpoint was quicker")
+
 // race tries endpoints until one welcomes us. It answers the last error if none does,
 // or at once one that would be the same everywhere: a token that is not good.
 func (c *Client) race(ctx context.Context, list []endpoint, hello *wire.Hello) (*link, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	type result struct {
 		l   *link
 		err error
 		at  endpoint
 	}
-	results := make(chan result, len(list)) // nobody waits for the losers
+	results := make(chan result, len(list)) // room for all: nobody waits to be heard
 	saidHello := make(chan struct{}, len(list))
 	running := 0
+	defer func() { // an attempt may have won at the same moment
+		cancel()
+		if n := running; n > 0 {
+			c.workers.Go(func() {
+				for range n {
+					if r := <-results; r.l != nil {
+						r.l.fail(errLost)
+					}
+				}
+			})
+		}
+	}()
 	begin := func() {
 		e := list[0]
 		list = list[1:]
 		running++
 		c.workers.Go(func() {
 			l, err := c.dial(ctx, e, hello, func() { saidHello <- struct{}{} })
-			if err == nil && ctx.Err() != nil { // another one has won
-				l.fail(ctx.Err())
-				l, err = nil, ctx.Err()
-			}
 			results <- result{l, err, e}
 		})
 	}

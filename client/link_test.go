@@ -29,6 +29,17 @@ func (f *fake) dialledAt(since time.Time) []string {
 	return out
 }
 
+// gated is a connection that brings nothing before a moment.
+type gated struct {
+	net.Conn
+	until time.Time
+}
+
+func (g gated) Read(b []byte) (int, error) {
+	time.Sleep(time.Until(g.until))
+	return g.Conn.Read(b)
+}
+
 func TestRace(t *testing.T) {
 	bubble(t, "the next one after 2.5 s, three at once, 10 s each", func(t *testing.T, f *fake) {
 		for _, e := range []string{"tcp://a:1", "tcp://b:1", "tcp://c:1", "tcp://d:1"} {
@@ -54,6 +65,26 @@ func TestRace(t *testing.T) {
 		if s := a.c.State(); s.Endpoint != "tcp://c:1" {
 			t.Errorf("%+v", s)
 		}
+	})
+
+	bubble(t, "two winners at the same moment", func(t *testing.T, f *fake) {
+		gate := time.Now().Add(4 * time.Second)
+		a := start(t, f, endpoints("tcp://a:1", "tcp://b:1"), func(o *client.Options) {
+			o.Dial = func(ctx context.Context, at string) (net.Conn, error) {
+				c, err := f.dial(ctx, at)
+				return gated{c, gate}, err
+			}
+		})
+		settle(6 * time.Second)
+		if s := a.c.State(); s.Phase != client.Online {
+			t.Errorf("%+v", s)
+		}
+		f.locked(func() {
+			if len(f.hellos) != 2 || len(f.conns) != 1 {
+				t.Errorf("%d logins, %d connections left", len(f.hellos), len(f.conns))
+			}
+		})
+		a.stop() // and nothing holds it up
 	})
 
 	bubble(t, "backoff with jitter, cut short by the network", func(t *testing.T, f *fake) {

@@ -449,8 +449,7 @@ func TestTokensWithServer(t *testing.T) {
 func TestStandingStill(t *testing.T) {
 	s := servertest.Start(t, servertest.Options{})
 	release := make(chan struct{})
-	var bob *user
-	bob = enter(t, s, "bob", func(o *client.Options) {
+	bob := enter(t, s, "bob", func(o *client.Options) {
 		note := o.OnEvent
 		o.OnEvent = func(e client.Event) {
 			if e.Kind == client.EventMessage {
