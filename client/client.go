@@ -112,30 +112,31 @@ type Client struct {
 	signals chan Signal // holds keepSignals
 
 	mu         sync.Mutex
-	box        *outbox              // guarded by mu
-	convs      map[string]*convo    // guarded by mu
-	todo       todo                 // guarded by mu
-	pending    map[string]*Pending  // guarded by mu: by outKey; of entries not answered
-	accepted   map[string]bool      // guarded by mu: by outKey; accepted, and EventSent is still to come
-	epoch      string               // guarded by mu
-	syncTok    string               // guarded by mu
-	user       string               // guarded by mu: as the server says
-	device     string               // guarded by mu: given by the options or the server
-	link       *link                // guarded by mu: nil while there is none
-	up         chan struct{}        // guarded by mu: closed when link is set; renewed when it is over
-	net        network              // guarded by mu
-	probe      bool                 // guarded by mu: Probe was called
-	left       map[string]time.Time // guarded by mu: endpoints that were left as dead, and when
-	nodes      []endpoint           // guarded by mu: told by servers
-	go2        []endpoint           // guarded by mu: where a server sent us; tried first, once
-	last       *session             // guarded by mu: what can be resumed
-	beats      map[string]*search   // guarded by mu: by network label
-	dirty      map[string]bool      // guarded by mu: labels whose search is to be kept
-	delivering *delivering          // guarded by mu: the batch that OnEvents has now; nil if none
-	closing    context.CancelFunc   // guarded by mu: ends Run
-	started    chan struct{}        // guarded by mu: closed when the Run of Start is over
-	closed     bool                 // guarded by mu
-	ran        bool                 // guarded by mu: Run has run
+	box        *outbox                 // guarded by mu
+	convs      map[string]*convo       // guarded by mu
+	todo       todo                    // guarded by mu
+	pending    map[string]*Pending     // guarded by mu: by outKey; of entries not answered
+	accepted   map[string]bool         // guarded by mu: by outKey; accepted, and EventSent is still to come
+	epoch      string                  // guarded by mu
+	syncTok    string                  // guarded by mu
+	user       string                  // guarded by mu: as the server says
+	device     string                  // guarded by mu: given by the options or the server
+	link       *link                   // guarded by mu: nil while there is none
+	up         chan struct{}           // guarded by mu: closed when link is set; renewed when it is over
+	net        network                 // guarded by mu
+	probe      bool                    // guarded by mu: Probe was called
+	left       map[string]time.Time    // guarded by mu: endpoints that were left as dead, and when
+	nodes      []endpoint              // guarded by mu: told by servers
+	go2        []endpoint              // guarded by mu: where a server sent us; tried first, once
+	last       *session                // guarded by mu: what can be resumed
+	beats      map[string]*search      // guarded by mu: by network label
+	dirty      map[string]bool         // guarded by mu: labels whose search is to be kept
+	delivering *delivering             // guarded by mu: the batch that OnEvents has now; nil if none
+	closing    context.CancelFunc      // guarded by mu: ends Run
+	attempt    context.CancelCauseFunc // guarded by mu: ends the attempt to connect that is under way; nil if none
+	started    chan struct{}           // guarded by mu: closed when the Run of Start is over
+	closed     bool                    // guarded by mu
+	ran        bool                    // guarded by mu: Run has run
 
 	workers sync.WaitGroup // goroutines of a Run
 
@@ -168,12 +169,15 @@ func New(o Options) (*Client, error) {
 	case o.OnEvent != nil && o.OnEvents != nil:
 		return nil, errors.New("anser: set one of Options.OnEvent and Options.OnEvents")
 	}
+	if !allUTF8(o.App, o.Device.ID, o.Device.Class, o.Device.OS) {
+		return nil, errors.New("anser: Options.App and Options.Device must be UTF-8")
+	}
 	c := &Client{
 		opt: o, log: o.Log, types: make(map[string]bool),
 		redial: make(chan struct{}, 1), rebind: make(chan struct{}, 1), pumpNow: make(chan struct{}, 1),
 		left: make(map[string]time.Time), pending: make(map[string]*Pending),
 		up: make(chan struct{}), stateCh: make(chan struct{}, 1),
-		net: network{label: o.Network, kind: o.NetworkKind, background: o.Background},
+		net: network{label: clipLabel(o.Network), kind: o.NetworkKind, background: o.Background},
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

@@ -51,13 +51,13 @@ func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 	var away goAwayError
 	if !errors.As(err, &away) {
 		switch {
+		case errors.Is(err, errRebind), errors.Is(err, errEpoch), errors.Is(err, errSlept):
+			return verdict{exact: true}
 		case l == nil:
 			return verdict{}
 		case errors.Is(err, errLeft), errors.Is(err, errSilent):
 			c.leave(l.at)
 			return verdict{exact: c.elsewhere(l.at)}
-		case errors.Is(err, errRebind), errors.Is(err, errEpoch), errors.Is(err, errSlept):
-			return verdict{exact: true}
 		}
 		return verdict{}
 	}

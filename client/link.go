@@ -20,6 +20,7 @@ type link struct {
 	frame    func(*link, wire.Frame) error // what becomes of frames after Welcome; fixed before adopt
 	welcome  *wire.Welcome                 // fixed before adopt
 	resumed  bool                          // fixed before adopt
+	network  string                        // fixed before adopt: the label it was made under
 	ghosts   bool                          // fixed before adopt: other endpoints may still take our Hello
 	born     time.Time                     // fixed before adopt
 	first    chan firstFrame               // the server's answer to Hello; holds one

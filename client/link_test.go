@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anser-im/anser/client"
 	"github.com/anser-im/anser/wire"
@@ -400,6 +402,41 @@ func TestNetworks(t *testing.T) {
 		synctest.Wait()
 		if s := a.c.State(); s.Phase != client.Online {
 			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestNetworkChangesWhileConnecting(t *testing.T) {
+	bubble(t, "the attempt over the old one is given up", func(t *testing.T, f *fake) {
+		f.frozen["tcp://one:1"] = true
+		a := start(t, f)
+		settle(2 * time.Second)
+		f.locked(func() { f.frozen = map[string]bool{} })
+		began := time.Now()
+		a.c.NetworkChanged(strings.Repeat("用户", 20), wire.NetworkCell)
+		synctest.Wait()
+		f.locked(func() {
+			if l := f.hellos[len(f.hellos)-1].Network; len(l) != 63 || !utf8.ValidString(l) {
+				t.Errorf("label %q", l)
+			}
+		})
+		if err := a.c.Typing("u/\xff"); !client.IsCode(err, wire.CodeInvalid) {
+			t.Error(err)
+		}
+		if s := a.c.State(); s.Phase != client.Online || time.Since(began) != 0 {
+			t.Errorf("%+v after %v", s, time.Since(began))
+		}
+	})
+
+	bubble(t, "foreground while an attempt fails: the next without a pause", func(t *testing.T, f *fake) {
+		f.frozen["tcp://one:1"] = true
+		a := start(t, f, func(o *client.Options) { o.Background = true })
+		settle(5 * time.Second)
+		a.c.SetBackground(false)
+		settle(5 * time.Second) // ten in all: the attempt has failed
+		synctest.Wait()
+		if n := len(f.dialledAt(time.Now())); n != 2 {
+			t.Errorf("dialled %d times", n)
 		}
 	})
 }

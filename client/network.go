@@ -1,5 +1,7 @@
 package client
 
+import "strings"
+
 // NetworkNone is the kind of network when there is none.
 const NetworkNone = "none"
 
@@ -10,13 +12,14 @@ const NetworkNone = "none"
 // NetworkNone the client waits to be told of another. Telling the same again means that
 // the network came up anew: while connected it only makes sure that the link lives.
 func (c *Client) NetworkChanged(label, kind string) {
-	if len(label) > 64 {
-		label = label[:64]
-	}
+	label = clipLabel(label)
 	c.mu.Lock()
 	same := c.net.label == label && c.net.kind == kind
 	c.net.label, c.net.kind = label, kind
 	online := c.link != nil
+	if c.attempt != nil && !same {
+		c.attempt(errRebind) // it goes on over a network that is gone
+	}
 	c.mu.Unlock()
 	switch {
 	case same && online:
@@ -26,6 +29,11 @@ func (c *Client) NetworkChanged(label, kind string) {
 		poke(c.rebind)
 	}
 	poke(c.redial)
+}
+
+// clipLabel makes label one that the server takes: at most 64 bytes of UTF-8.
+func clipLabel(label string) string {
+	return strings.ToValidUTF8(label[:min(len(label), 64)], "")
 }
 
 // noNetwork says whether the application told that there is no network.

@@ -502,6 +502,10 @@ func TestSendRefusesHere(t *testing.T) {
 			{"u/bob", client.Outgoing{ID: strings.Repeat("i", 65)}, wire.CodeInvalid},
 			{"u/bob", client.Outgoing{ID: "用户"}, wire.CodeInvalid},
 			{"u/bob", client.Outgoing{Type: "app:crad"}, wire.CodeInvalid},
+			{"u/\xff", client.Text("x"), wire.CodeInvalid},
+			{"u/bob", client.Outgoing{Digest: "\xff"}, wire.CodeInvalid},
+			{"u/bob", client.Outgoing{Mentions: []string{"bob", "\xc3"}}, wire.CodeInvalid},
+			{"g/x", client.Outgoing{To: []string{"\xed\xa0\x80"}}, wire.CodeInvalid},
 			{"u/bob", client.Outgoing{Body: make([]byte, 2<<20)}, wire.CodeTooLarge},
 		} {
 			if _, err := a.c.Send(ctx, c.conv, c.m); !client.IsCode(err, c.code) {

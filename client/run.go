@@ -128,16 +128,33 @@ func (c *Client) keepUp(ctx context.Context) error {
 
 // connectAny logs in somewhere. token is what it tried with.
 func (c *Client) connectAny(ctx context.Context, badToken string) (l *link, token string, err error) {
-	tctx, cancel := context.WithTimeout(ctx, tokenLimit)
+	ctx, cancel := context.WithCancelCause(ctx)
+	c.mu.Lock()
+	c.attempt = cancel
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.attempt = nil
+		c.mu.Unlock()
+		if context.Cause(ctx) == errRebind && err != nil {
+			err = errRebind
+		}
+		cancel(nil)
+	}()
+	tctx, stop := context.WithTimeout(ctx, tokenLimit)
 	token, err = c.opt.Token(tctx)
-	cancel()
+	stop()
 	if err != nil {
 		return nil, "", tokenError{err}
 	}
 	if token == "" || token == badToken {
 		return nil, token, &StopError{Reason: wire.ReasonToken, Code: wire.CodeUnauthenticated, Message: "no other token is to be had"}
 	}
-	l, err = c.race(ctx, c.candidates(), c.hello(token))
+	hello := c.hello(token)
+	l, err = c.race(ctx, c.candidates(), hello)
+	if err == nil {
+		l.network = hello.Network
+	}
 	return l, token, err
 }
 
@@ -146,10 +163,6 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 	if c.noNetwork() {
 		d = 1 << 62
 		c.setState(func(s *State) { s.RetryAt = time.Time{} })
-	}
-	select {
-	case <-c.redial: // from before
-	default:
 	}
 	if d <= 0 {
 		return true

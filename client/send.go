@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -229,7 +230,10 @@ func (c *Client) check(conv string, m *Outgoing) error {
 		return &Error{Code: wire.CodeInvalid, Message: fmt.Sprintf(format, args...)}
 	}
 	kind, id, ok := strings.Cut(conv, "/")
+	texts := append([]string{conv, m.Type, m.Digest, m.Push}, m.Mentions...)
 	switch {
+	case !allUTF8(append(texts, m.To...)...):
+		return bad("a text is not UTF-8") // the server would end the link over it
 	case !ok || id == "" || !strings.Contains("ugrcs", kind) || len(kind) != 1 || len(id) > 64:
 		return bad("%q is no address of a conversation: write u/<user> or g/<group>", conv)
 	case len(m.ID) > 64:
@@ -242,4 +246,14 @@ func (c *Client) check(conv string, m *Outgoing) error {
 		return bad("the type %q is not known: name it in Options.Types", m.Type)
 	}
 	return nil
+}
+
+// allUTF8 says whether all of texts may stand in a frame.
+func allUTF8(texts ...string) bool {
+	for _, s := range texts {
+		if !utf8.ValidString(s) {
+			return false
+		}
+	}
+	return true
 }

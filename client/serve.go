@@ -79,6 +79,13 @@ func (c *Client) adopt(l *link) error {
 	if c.user != "" && w.User != "" && c.user != w.User {
 		return &StopError{Reason: "user", Message: "the store belongs to " + c.user + ", and the token to " + w.User}
 	}
+	if l.network != c.net.label {
+		return errRebind // it changed just now
+	}
+	select {
+	case <-c.rebind: // meant for an earlier link
+	default:
+	}
 	l.resumed = w.Resumed && c.last != nil
 	if l.resumed {
 		last := c.last.acks.last()
@@ -105,6 +112,10 @@ func (c *Client) adopt(l *link) error {
 // abandon takes a link that is over out of everybody's sight.
 func (c *Client) abandon(l *link, err error) {
 	c.mu.Lock()
+	select {
+	case <-c.redial: // from while there was a link
+	default:
+	}
 	c.link = nil
 	c.up = make(chan struct{})
 	poison, lost := c.box.unlink(died(err))

@@ -49,6 +49,9 @@ func (c *Client) tellSignals(stop <-chan struct{}) {
 // at most 4 KiB, ttl at most a minute (0 = 10 s). It is dropped when there is no
 // connection or no room, and then answers ErrOffline.
 func (c *Client) Signal(conv, kind string, body []byte, ttl time.Duration) error {
+	if !allUTF8(conv, kind) {
+		return &Error{Code: wire.CodeInvalid, Message: "a text is not UTF-8"}
+	}
 	l, _ := c.current()
 	if l == nil || l.waiting() > queueSignals {
 		return ErrOffline
