@@ -177,3 +177,27 @@ func TestChosen(t *testing.T) {
 		t.Error("a work that is none was found")
 	}
 }
+
+// Every work is a command line that anser takes: a program that stands in for it checks
+// what it is called with, and its figures come back.
+func TestRunsAnser(t *testing.T) {
+	exe := filepath.Join(t.TempDir(), "anser")
+	script := "#!/bin/sh\n[ \"$1\" = bench ] && [ \"$3\" = --json=- ] && [ \"$4\" = --quiet ] || exit 64\n" +
+		"case \"$2\" in pairs|fanout|idle|offline|store) ;; *) exit 64;; esac\n" +
+		"case \"$*\" in *{full}*) exit 64;; esac\n" +
+		"echo '{\"accepted_per_s\": 7}'\n"
+	if err := os.WriteFile(exe, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range works {
+		var o outcome
+		got := o.run(t.Context(), nil, exe, w.args("/data"))
+		if len(o.Broken) > 0 || len(got) != 1 || got[0]["accepted_per_s"] != 7.0 {
+			t.Errorf("%s: %v, %v", w.name, got, o.Broken)
+		}
+	}
+	var o outcome
+	if got := o.run(t.Context(), nil, exe, []string{"serve"}); got != nil || len(o.Broken) != 1 {
+		t.Errorf("a program that fails: %v, %v", got, o.Broken)
+	}
+}

@@ -210,11 +210,7 @@ func compare(ctx context.Context, args []string) error {
 				o.Ceiling = o.run(ctx, o.Ceiling, exe, append([]string{"ceiling"}, w.ceiling...))
 			}
 			fmt.Fprintf(os.Stderr, "%s, run %d of %d: anser\n", w.name, run+1, times)
-			args := []string{"bench", "--json=-", "--quiet"}
-			for _, a := range w.anser {
-				args = append(args, strings.ReplaceAll(a, full, *fullDir))
-			}
-			o.Anser = o.run(ctx, o.Anser, *anser, args)
+			o.Anser = o.run(ctx, o.Anser, *anser, w.args(*fullDir))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -273,6 +269,15 @@ func chosen(only string) ([]work, error) {
 	return list, nil
 }
 
+// args is the command line of anser for a work. Flags stand behind the bench's name.
+func (w *work) args(fullDir string) []string {
+	args := []string{"bench", w.anser[0], "--json=-", "--quiet"}
+	for _, a := range w.anser[1:] {
+		args = append(args, strings.ReplaceAll(a, full, fullDir))
+	}
+	return args
+}
+
 // run runs a program and adds the JSON that it prints to list.
 func (o *outcome) run(ctx context.Context, list []map[string]any, exe string, args []string) []map[string]any {
 	cmd := exec.CommandContext(ctx, exe, args...)
@@ -282,7 +287,7 @@ func (o *outcome) run(ctx context.Context, list []map[string]any, exe string, ar
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		o.Broken = append(o.Broken, fmt.Sprintf("%s %s: %v: %s", filepath.Base(exe), strings.Join(args, " "), err, lastLine(said.String())))
+		o.Broken = append(o.Broken, fmt.Sprintf("%s %s: %v: %s", filepath.Base(exe), strings.Join(args, " "), err, firstLine(said.String())))
 	}
 	var v map[string]any
 	if e := json.Unmarshal(out, &v); e != nil {
@@ -294,9 +299,9 @@ func (o *outcome) run(ctx context.Context, list []map[string]any, exe string, ar
 	return append(list, v)
 }
 
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return s[strings.LastIndexByte(s, '\n')+1:]
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return s
 }
 
 // machine says what the figures were taken on.
@@ -314,7 +319,7 @@ func machine(anser string) []string {
 	}
 	version := "unknown"
 	if b, err := exec.Command(anser, "version").Output(); err == nil {
-		version = strings.TrimSpace(string(b))
+		version, _, _ = strings.Cut(strings.TrimSpace(string(b)), "\n")
 	}
 	load, _, _ := strings.Cut(read("/proc/loadavg"), " ")
 	return []string{
