@@ -2,6 +2,7 @@ package line
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -105,6 +106,9 @@ func (c *conn) run(ctx context.Context) {
 		c.end(core.End{Code: im.CodeDraining, Text: "the server is shutting down"})
 	})
 	defer stop()
+	if !c.handshake(ctx) {
+		return
+	}
 	c.given = map[im.Address]im.Seq{}
 	c.in = newReader(c.nc, c.d.cfg.MaxLine)
 	c.write("* Anser line 1. Type LOGIN <token>, HELP or QUIT")
@@ -119,6 +123,18 @@ func (c *conn) run(ctx context.Context) {
 	defer cancel()
 	news.Go(func() { c.news(ctx) })
 	c.commands(ctx)
+}
+
+// handshake does that of TLS, if there is one, in the time for signing in. Nothing was
+// written yet, so whoever is silent here holds no lock.
+func (c *conn) handshake(ctx context.Context) bool {
+	t, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.d.cfg.LoginTimeout)
+	defer cancel()
+	return t.HandshakeContext(ctx) == nil
 }
 
 // read is the next line; false ends the link, with the reason told.
@@ -221,6 +237,9 @@ func (c *conn) poke() {
 	}
 }
 
+// goodbyeTime is how long the last word may wait for a client that does not read.
+const goodbyeTime = time.Second
+
 // end is core's Ended. Closing the link ends run; the reason is told first.
 func (c *conn) end(e core.End) {
 	select {
@@ -229,6 +248,7 @@ func (c *conn) end(e core.End) {
 		return
 	}
 	go func() { // Ended must not block, and a write may
+		defer time.AfterFunc(goodbyeTime, func() { c.nc.Close() }).Stop()
 		c.write(fmt.Sprintf("* %s (%d): goodbye", clean(e.Text), e.Code))
 		c.nc.Close()
 	}()

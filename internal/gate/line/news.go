@@ -24,14 +24,18 @@ func (c *conn) news(ctx context.Context) {
 			}
 		}
 		var lines []string
+		heads := map[im.Address]im.Seq{} // of groups whose messages have to be fetched
 		missed := false
 		for _, it := range items {
-			if it.Sync {
+			switch {
+			case it.Sync:
 				missed = true
-				continue
-			}
-			if l := c.show(it); l != "" {
-				lines = append(lines, l)
+			case it.State != nil && it.State.Head != nil && it.State.Head.Seq > c.given[it.Addr]:
+				heads[it.Addr] = it.State.Head.Seq
+			default:
+				if l := c.show(it); l != "" {
+					lines = append(lines, l)
+				}
 			}
 		}
 		if !c.write(lines...) {
@@ -41,21 +45,54 @@ func (c *conn) news(ctx context.Context) {
 		if missed {
 			c.catchUp(ctx)
 		}
+		for addr, head := range heads {
+			c.fetch(ctx, addr, head)
+		}
 		clear(items)
 	}
 }
 
-// shown acknowledges what was written, or notes it until READ does.
+// fetch shows the newest of what a large or lively group told only the head of.
+func (c *conn) fetch(ctx context.Context, addr im.Address, head im.Seq) {
+	from := c.given[addr]
+	if from == 0 { // nothing of it was shown since the login
+		conv, err := c.sess.Conversation(ctx, addr)
+		if err != nil {
+			return // gone meanwhile
+		}
+		from = conv.Mine.Read
+	}
+	if head <= from {
+		return
+	}
+	limit := min(c.d.cfg.MissedLines, 200)
+	page, _, err := c.sess.Page(ctx, core.PageQuery{Conv: addr, From: head, To: from + 1, Backward: true, Limit: limit})
+	if err != nil {
+		c.write("* something was missed: see HISTORY " + string(addr))
+		return
+	}
+	m := core.Missed{}
+	if page.From > from+1 {
+		m.More = int(page.From - from - 1)
+	}
+	for _, msg := range page.Messages {
+		m.Messages = append(m.Messages, core.Item{Addr: addr, Event: &core.Event{Seq: msg.Seq, Msg: msg}})
+	}
+	c.showMissed(m)
+}
+
+// shown acknowledges what was written, or notes it until READ does. Signals have no
+// push number.
 func (c *conn) shown(items []core.Item, first uint64) {
 	c.amu.Lock()
 	defer c.amu.Unlock()
-	if !c.ackOn {
-		c.sess.Ack(first+uint64(len(items))-1, nil)
-		return
-	}
-	for i, it := range items {
-		a := awaited{push: first + uint64(i)}
-		if it.Msg != nil && it.Msg.Shown() {
+	for _, it := range items {
+		if it.Signal != nil {
+			continue
+		}
+		a := awaited{push: first}
+		first++
+		if c.ackOn && it.Msg != nil && it.Msg.Shown() {
 			a.addr, a.seq = it.Addr, it.Seq
 		}
 		c.unacked = append(c.unacked, a) // never more than the session's window
