@@ -26,6 +26,29 @@ func ReadBody(w http.ResponseWriter, r *http.Request, into any) error {
 	if ct, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || ct != "application/json" {
 		return im.Errorf(im.Invalid, "the request has no JSON: set Content-Type: application/json")
 	}
+	if err := holdBody(w, r); err != nil {
+		return err
+	}
+	b, err := io.ReadAll(r.Body)
+	if err != nil {
+		return im.Wrap(im.Invalid, err, "the request broke off")
+	}
+	return parseBody(b, into)
+}
+
+// held is a body that has been read.
+type held struct{ *bytes.Reader }
+
+func (held) Close() error { return nil }
+
+// holdBody reads the body, within limits of size and time, and leaves it in r to be
+// read again at once: what a slow client has to be waited for is over then.
+//
+// Errors: Invalid, TooLarge.
+func holdBody(w http.ResponseWriter, r *http.Request) error {
+	if _, ok := r.Body.(held); ok {
+		return nil
+	}
 	// Not supported on test recorders; there is nothing to be slow there.
 	http.NewResponseController(w).SetReadDeadline(time.Now().Add(readSeconds * time.Second))
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -36,7 +59,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request, into any) error {
 	if err != nil {
 		return im.Wrap(im.Invalid, err, "the request broke off")
 	}
-	return parseBody(b, into)
+	r.Body = held{bytes.NewReader(b)}
+	return nil
 }
 
 func parseBody(b []byte, into any) error {

@@ -46,6 +46,10 @@ func (h *handler) signIn(serve func(http.ResponseWriter, *http.Request) (any, er
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		if err := holdBody(w, r); err != nil { // before a place is taken: slow bodies keep nobody out
+			WriteError(w, err)
+			return
+		}
 		select {
 		case h.places <- struct{}{}:
 			defer func() { <-h.places }()
