@@ -28,10 +28,19 @@
 // again, with the same numbers: the application had them and the store had not noted it
 // yet. Who wants to exclude that keeps message and note in one transaction: see Store.
 //
+// # Verbs
+//
+// History, Read, Edit, GroupCreate and the like are answered by the server. They wait
+// for a connection as long as their context allows, and repeat by themselves what failed
+// for the moment. Their error is the context's, an *Error, a *StopError, or ErrUnknown:
+// the connection broke while the answer was under way, and what was asked for may have
+// been done or not.
+//
 // # Goroutines
 //
-// Run owns a few: one delivers to the application, and each connection has one that
-// reads, one that writes, and one each for the heartbeat, the outbox, what is fetched,
-// and the token. All have ended when Run returns. OnEvents may take as long as it likes:
-// the server then holds back what it cannot deliver, and the link lives on.
+// Run owns a few: one delivers to the application, one each tells state and signals,
+// and a connection has one that reads, one that writes, and one each for the heartbeat,
+// the outbox, what is fetched, and the token. All have ended when Run returns. OnEvents
+// may take as long as it likes: the server then holds back what it cannot deliver, and
+// the link lives on.
 package client

@@ -7,11 +7,6 @@ import (
 	"github.com/anser-im/anser/wire"
 )
 
-// The verbs below are answered by the server. They wait for a connection as long as ctx
-// allows and repeat by themselves what failed for the moment. The error is the
-// context's, *Error, a *StopError, or ErrUnknown: the connection broke while the answer
-// was under way and the verb may have been done or not.
-
 // Page is a part of a conversation's history.
 type Page struct {
 	From, To uint64     // every number in it that has no message here is settled
