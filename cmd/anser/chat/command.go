@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,7 +34,7 @@ type Command struct {
 	To        string   `short:"t" placeholder:"WHO" help:"Whom to talk to first: bob, or g/<group>."`
 	Device    string   `default:"terminal" help:"The name of this device; each has its own place in every conversation (${default})."`
 	Token     string   `env:"ANSER_TOKEN" help:"Sign in with this token instead of a secret or a password."`
-	Data      string   `default:"anser-data" type:"path" help:"The server's data directory: where its secret can be read no password is asked (${default})."`
+	Data      string   `type:"path" placeholder:"DIR" help:"The server's data directory: where its secret can be read no password is asked. Without this flag, ./anser-data is looked at for a server on this machine."`
 	Login     string   `default:"http://127.0.0.1:7300" placeholder:"URL" help:"Where to sign in by password (${default})."`
 	State     string   `type:"path" placeholder:"DIR" help:"Where your place and unsent messages are kept (in your configuration directory)."`
 	CA        string   `type:"existingfile" placeholder:"FILE" help:"Certificates (PEM) to trust beside the system's."`
@@ -58,7 +61,11 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed
 	defer stop()
 	l := language()
-	token, err := c.source(ctx, l, sign)
+	trust, err := c.trust()
+	if err != nil {
+		return err
+	}
+	token, err := c.source(ctx, l, sign, trust)
 	if err != nil {
 		return err
 	}
@@ -79,7 +86,7 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 		return err
 	}
 	defer store.Close()
-	opt := client.Options{Endpoints: c.Server, Token: token, Store: store, Plaintext: c.Plaintext,
+	opt := client.Options{Endpoints: c.Server, Token: token, Store: store, Plaintext: c.Plaintext, TLS: trust,
 		Device: client.Device{ID: c.Device, Class: "desktop", OS: "terminal"}, Log: slog.New(slog.DiscardHandler)}
 	if c.Debug != "" {
 		f, err := os.OpenFile(c.Debug, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -89,25 +96,46 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 		defer f.Close()
 		opt.Log = slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	if c.CA != "" {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			return err
-		}
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return err
-		}
-		if !pool.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("%s holds no certificate in PEM", c.CA)
-		}
-		opt.TLS = &tls.Config{RootCAs: pool}
-	}
 	return c.chat(ctx, l, opt, dir)
 }
 
+// trust is what --ca asks for; nil = the system's certificates.
+func (c *Command) trust() (*tls.Config, error) {
+	if c.CA == "" {
+		return nil, nil
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, err
+	}
+	pem, err := os.ReadFile(c.CA)
+	if err != nil {
+		return nil, err
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", c.CA)
+	}
+	return &tls.Config{RootCAs: pool}, nil
+}
+
+// onlyHere says whether all URLs name this machine.
+func onlyHere(urls []string) bool {
+	for _, u := range urls {
+		p, err := url.Parse(u)
+		if err != nil {
+			return false
+		}
+		if host := p.Hostname(); host != "localhost" {
+			if a, err := netip.ParseAddr(host); err != nil || !a.IsLoopback() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // source says where tokens come from.
-func (c *Command) source(ctx context.Context, l lang, sign Signer) (func(context.Context) (string, error), error) {
+func (c *Command) source(ctx context.Context, l lang, sign Signer, trust *tls.Config) (func(context.Context) (string, error), error) {
 	if c.Token != "" {
 		if who := subject(c.Token); c.User == "" {
 			c.User = who
@@ -120,18 +148,32 @@ func (c *Command) source(ctx context.Context, l lang, sign Signer) (func(context
 	if c.User == "" {
 		return nil, errors.New("say who you are: anser chat alice")
 	}
-	_, err := sign(c.Data, c.User, c.Device)
-	switch {
-	case err == nil:
-		return func(context.Context) (string, error) { return sign(c.Data, c.User, c.Device) }, nil
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
-		return nil, err
+	// A token signed with the secret of this machine's server opens that one: it is not
+	// shown to another machine unless the secret was named.
+	data := c.Data
+	if data == "" && onlyHere(c.Server) {
+		data = "anser-data"
+	}
+	if data != "" {
+		_, err := sign(data, c.User, c.Device)
+		switch {
+		case err == nil:
+			return func(context.Context) (string, error) { return sign(data, c.User, c.Device) }, nil
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
+			return nil, err
+		}
+	}
+	if !c.Plaintext && !strings.HasPrefix(c.Login, "https://") && !onlyHere([]string{c.Login}) {
+		return nil, fmt.Errorf("%s would show the password to everyone on the way: use https, or allow it with --plaintext", c.Login)
 	}
 	password, err := askPassword(l.say(sayPassword, c.User))
 	if err != nil {
 		return nil, err
 	}
-	acc := &account{base: c.Login, user: c.User, device: c.Device, password: password}
+	acc := &account{base: c.Login, user: c.User, device: c.Device, password: password, http: &http.Client{
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: trust},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // a password goes nowhere else
+	}}
 	var refused *client.Error
 	if err := acc.enter(ctx); errors.As(err, &refused) { // a server that is not there is another matter
 		return nil, errors.New(l.tell(err))

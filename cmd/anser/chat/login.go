@@ -39,6 +39,7 @@ func subject(token string) string {
 
 // account signs in by password and keeps the token fresh.
 type account struct {
+	http               *http.Client
 	base, user, device string
 	password           string // until the first login
 	refresh            string
@@ -90,7 +91,7 @@ func (a *account) post(ctx context.Context, path string, in any) (g grant, err e
 		return g, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := a.http.Do(req)
 	if err != nil {
 		return g, err
 	}
