@@ -16,8 +16,9 @@ import (
 // database. It is never the truth: what it lets through as "maybe" is looked up.
 //
 // It is a row of Bloom filters, each for the ids of one bucket, 16 bits an id, in
-// blocks of one cache line. When they would take more than most bytes, the oldest is
-// dropped, and its bucket is looked up again.
+// blocks of one cache line. When there is no room for another, all take more, down to 7
+// bits an id: then a quarter of the fresh ones are looked up, which is still better
+// than all. After that the oldest is dropped, and every id is looked up in its bucket.
 type filter struct {
 	seed maphash.Seed // fixed
 	most int          // fixed; bytes
@@ -31,13 +32,20 @@ type filter struct {
 type filterState struct {
 	segs      []*segment // the oldest first
 	uncovered []uint64   // buckets of which the filter does not know every id
+	dropped   int        // segments so far, of buckets that are still kept
 }
 
 // segment has one goroutine that adds; any may ask.
 type segment struct {
 	bucket uint64
 	words  []uint64
-	room   int // ids that may still be added
+	room   int // ids that may still be added at 16 bits each; below 0 it is crowded
+}
+
+// full says whether the segment is as crowded as it may be.
+func (s *segment) full() bool {
+	bits := 64 * len(s.words)
+	return s.room <= bits/16-bits/7
 }
 
 const (
@@ -137,19 +145,45 @@ func (s *segment) add(fp uint64) {
 
 // add is the writer's.
 func (f *filter) add(bucket, fp uint64) {
-	if f.newest.room <= 0 || f.newest.bucket != bucket {
+	s := f.newest
+	switch {
+	case s.bucket == bucket && s.room > 0:
+	case s.bucket != bucket || f.st.Load().bytes()+f.next(bucket) <= f.most:
 		f.grow(bucket)
+		s = f.newest
+	default:
+		if s = f.emptiest(bucket); s.full() {
+			f.grow(bucket)
+			s = f.newest
+		}
 	}
-	f.newest.add(fp)
+	s.add(fp)
+}
+
+// emptiest is the least crowded segment of a bucket that has one.
+func (f *filter) emptiest(bucket uint64) *segment {
+	best := f.newest
+	for _, s := range f.st.Load().segs {
+		// by room / size, both of which may be large
+		if s.bucket == bucket && float64(s.room)*float64(len(best.words)) > float64(best.room)*float64(len(s.words)) {
+			best = s
+		}
+	}
+	return best
+}
+
+// next is the bytes of the next segment.
+func (f *filter) next(bucket uint64) int {
+	first, largest := f.sizes()
+	if f.newest != nil && f.newest.bucket == bucket {
+		return min(2*8*len(f.newest.words), largest)
+	}
+	return first
 }
 
 // grow begins a new segment. Buckets below the one before bucket are gone.
 func (f *filter) grow(bucket uint64) {
-	size, largest := f.sizes()
-	if f.newest != nil && f.newest.bucket == bucket {
-		size = min(2*8*len(f.newest.words), largest)
-	}
-	f.newest = newSegment(bucket, size)
+	f.newest = newSegment(bucket, f.next(bucket))
 	f.change(func(st *filterState) {
 		st.segs = append(st.segs, f.newest)
 		live := func(b uint64) bool { return b+1 >= bucket }
@@ -160,6 +194,7 @@ func (f *filter) grow(bucket uint64) {
 				st.uncovered = append(st.uncovered, b)
 			}
 			st.segs = st.segs[1:]
+			st.dropped++
 		}
 	})
 }
@@ -176,61 +211,75 @@ func (f *filter) change(to func(*filterState)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.st.Load()
-	st := &filterState{slices.Clone(old.segs), slices.Clone(old.uncovered)}
+	st := &filterState{slices.Clone(old.segs), slices.Clone(old.uncovered), old.dropped}
 	to(st)
 	f.st.Store(st)
 }
 
 // rebuild reads the ids of the uncovered buckets, the newest first, as long as they
-// find room. The writer adds new ones meanwhile. stop is asked now and then.
-func (f *filter) rebuild(r pebble.Reader, stop func() bool) error {
+// find room. The writer adds new ones meanwhile. about says how many bytes the rows
+// between two keys take on the disk, roughly; stop is asked now and then.
+func (f *filter) rebuild(r pebble.Reader, about func(from, to []byte) uint64, stop func() bool) error {
 	buckets := slices.Clone(f.st.Load().uncovered)
 	slices.Sort(buckets)
 	slices.Reverse(buckets)
 	for _, bucket := range buckets {
+		st := f.st.Load()
 		_, largest := f.sizes()
-		room := f.most - f.st.Load().bytes() - largest // that is for what comes
-		segs, whole, err := f.read(r, bucket, room, stop)
+		room := f.most - st.bytes() - largest // that is for what comes
+		segs, whole, err := f.read(r, bucket, room, about, stop)
 		if err != nil || !whole {
 			return err
 		}
-		f.change(func(st *filterState) {
-			at := slices.Index(st.uncovered, bucket)
-			if at < 0 { // gone meanwhile
+		f.change(func(now *filterState) {
+			at := slices.Index(now.uncovered, bucket)
+			if at < 0 || now.dropped != st.dropped { // it is gone, or ids that came meanwhile are
 				return
 			}
-			st.uncovered = slices.Delete(st.uncovered, at, at+1)
-			st.segs = append(segs, st.segs...)
+			now.uncovered = slices.Delete(now.uncovered, at, at+1)
+			now.segs = append(segs, now.segs...)
 		})
 	}
 	return nil
 }
 
-// read makes the segments of one bucket; whole says whether they hold all of it.
-func (f *filter) read(r pebble.Reader, bucket uint64, room int, stop func() bool) (segs []*segment, whole bool, err error) {
+// idRowBytes is what the row of a client id takes in a file, at least.
+const idRowBytes = 24
+
+// read makes the segments of one bucket, the first as large as it may need; whole says
+// whether they hold all of it.
+func (f *filter) read(r pebble.Reader, bucket uint64, room int, about func(from, to []byte) uint64, stop func() bool) (segs []*segment, whole bool, err error) {
 	from := keyBucket(nil, bucket)
+	to := after(from)
 	size, largest := f.sizes()
+	if need := int(about(from, to) / idRowBytes * 2); need > size {
+		size = min(need, room) / blockBytes * blockBytes
+	}
 	n := 0
+	var s *segment
 	whole = true
-	err = scan(r, from, after(from), func(key, _ []byte) (bool, error) {
+	err = scan(r, from, to, func(key, _ []byte) (bool, error) {
 		if n++; n%4096 == 0 && stop() {
 			whole = false
 			return false, nil
 		}
-		if len(segs) == 0 || segs[len(segs)-1].room <= 0 {
-			if size > room {
+		if s == nil || s.room <= 0 {
+			switch {
+			case size > 0 && size <= room:
+				s = newSegment(bucket, size)
+				segs = append(segs, s)
+				room -= size
+				size = min(2*size, largest)
+			case s == nil || s.full():
 				whole = false
 				return false, nil
 			}
-			segs = append(segs, newSegment(bucket, size))
-			room -= size
-			size = min(2*size, largest)
 		}
 		app, conv, sender, id, ok := parseID(key[len(from):])
 		if !ok {
 			return false, errRow(key, "client id")
 		}
-		segs[len(segs)-1].add(f.fingerprint(app, conv, sender, id))
+		s.add(f.fingerprint(app, conv, sender, id))
 		return true, nil
 	})
 	return segs, whole && err == nil, err

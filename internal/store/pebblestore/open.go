@@ -153,7 +153,7 @@ func (db *DB) open() error {
 	if v := db.acquire(); len(db.filter.st.Load().uncovered) > 0 {
 		db.helpers.Go(func() {
 			defer v.release()
-			if err := db.filter.rebuild(v.snap, db.isClosing); err != nil {
+			if err := db.filter.rebuild(v.snap, db.diskUsage, db.isClosing); err != nil {
 				db.log.Error("client ids cannot be gathered; each is looked up on the disk", "err", err)
 			}
 		})
@@ -161,6 +161,16 @@ func (db *DB) open() error {
 		v.release()
 	}
 	return nil
+}
+
+// diskUsage is how many bytes the rows between two keys take in files; 0 if nobody
+// knows.
+func (db *DB) diskUsage(from, to []byte) uint64 {
+	n, err := db.peb.EstimateDiskUsage(from, to)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 func (db *DB) isClosing() bool {
