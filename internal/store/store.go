@@ -225,7 +225,7 @@ type Reader interface {
 	Changes(conv im.ConvID, from im.Ver, limit int) ([]im.Change, error)
 
 	// Mentions lists the messages above after that name u and that u has not read,
-	// ascending, at most limit.
+	// ascending, at most limit. One that is for others only (To) does not name him.
 	Mentions(u im.UserID, conv im.ConvID, after im.Seq, limit int) ([]im.Seq, error)
 	// CountMentions counts them, to at most 100.
 	CountMentions(u im.UserID, conv im.ConvID) (int, error)

@@ -85,6 +85,9 @@ func (st *state) remention(c *conv, old, now *im.Message) {
 			dropped.Users = append(dropped.Users, u)
 		}
 	}
-	st.mention(c, &im.Message{Seq: now.Seq, Mentions: &added}, true)
-	st.mention(c, &im.Message{Seq: now.Seq, Mentions: &dropped}, false)
+	of := *now
+	of.Mentions = &added
+	st.mention(c, &of, true)
+	of.Mentions = &dropped
+	st.mention(c, &of, false)
 }

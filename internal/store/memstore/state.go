@@ -250,7 +250,7 @@ func (c *conv) moved(u im.UserID, guard im.MVer) bool {
 	return r != nil && r.MVer > guard
 }
 
-// mention writes or removes the rows of whom m names.
+// mention writes or removes the rows of whom m names. Who may not see m gets none.
 func (st *state) mention(c *conv, m *im.Message, on bool) {
 	if m.Mentions == nil {
 		return
@@ -259,6 +259,9 @@ func (st *state) mention(c *conv, m *im.Message, on bool) {
 		if !on {
 			delete(c.mentions[u], m.Seq)
 			st.touch(1, 16)
+			continue
+		}
+		if !m.VisibleTo(u) {
 			continue
 		}
 		if c.mentions[u] == nil {

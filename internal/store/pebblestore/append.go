@@ -154,7 +154,7 @@ func (w *writer) send(c *conv, m *im.Message) {
 	t.fresh = append(t.fresh, st)
 	app := c.app.app
 	if m.Mentions != nil {
-		w.mention(c, m.Seq, m.Mentions.Users, true)
+		w.mention(c, m, m.Mentions.Users, true)
 	}
 	if m.Expires != 0 {
 		w.k, w.v = keyExpiry(w.k[:0], app, expiryMessage, m.Expires, c.id, m.Seq), w.v[:0]
@@ -166,15 +166,17 @@ func (w *writer) send(c *conv, m *im.Message) {
 	}
 }
 
-// mention writes or removes the rows of users that a message names.
-func (w *writer) mention(c *conv, seq im.Seq, users []im.UserID, on bool) {
+// mention writes or removes the rows of users that m names. Those who may not see m get
+// none.
+func (w *writer) mention(c *conv, m *im.Message, users []im.UserID, on bool) {
 	for _, u := range users {
-		w.k = keyMention(w.k[:0], c.app.app, u, c.id, seq)
-		if on {
+		w.k = keyMention(w.k[:0], c.app.app, u, c.id, m.Seq)
+		switch {
+		case !on:
+			w.batch().Delete(w.k, nil)
+		case m.VisibleTo(u):
 			w.v = w.v[:0]
 			w.set()
-		} else {
-			w.batch().Delete(w.k, nil)
 		}
 	}
 }

@@ -91,8 +91,8 @@ func (w *writer) edit(c *conv, m, now stored, o *store.ChangeOp) {
 		}
 	}
 	// Who is named as before keeps what he has: if he has read it, it does not come back.
-	w.mention(c, m.Seq, without(o.Mentions.Users, before), true)
-	w.mention(c, m.Seq, without(before, o.Mentions.Users), false)
+	w.mention(c, m.Message, without(o.Mentions.Users, before), true)
+	w.mention(c, m.Message, without(before, o.Mentions.Users), false)
 }
 
 // without is the users of list who are not in other.
@@ -109,7 +109,7 @@ func without(list, other []im.UserID) []im.UserID {
 // recall takes back all that m said and did.
 func (w *writer) recall(c *conv, m stored) {
 	if m.Mentions != nil {
-		w.mention(c, m.Seq, m.Mentions.Users, false)
+		w.mention(c, m.Message, m.Mentions.Users, false)
 	}
 	withdraw(c.now, m)
 	if m.Edited != 0 {

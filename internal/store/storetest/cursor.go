@@ -295,7 +295,7 @@ func testDelivered(t *testing.T, open Open) {
 func testMentions(t *testing.T, open Open) {
 	o := opened(t, open, Options{})
 	s := store.Store(o.Store)
-	conv := group(t, s, "g", "alice", "bob", "carol")
+	conv := group(t, s, "g", "alice", "bob", "carol", "dave", "erin")
 	name := func(id im.ClientID, users ...im.UserID) im.Seq {
 		m := text("alice", id, "x")
 		m.Mentions = &im.Mentions{Users: users}
@@ -351,6 +351,25 @@ func testMentions(t *testing.T, open Open) {
 	}
 	must(t, s, into(s, conv, text("bob", "own", "x"))) // his own send moves his cursor
 	want("bob", 0, 10)
+	// who may not see a message is not named by it, nor by an edit of it
+	hidden := text("alice", "hidden", "x")
+	hidden.To, hidden.Mentions = []im.UserID{"dave"}, &im.Mentions{Users: []im.UserID{"bob", "dave", "alice"}}
+	e := must(t, s, into(s, conv, hidden)).Seq
+	want("bob", 0, 10)
+	want("dave", 0, 10, e)
+	want("alice", 0, 10) // it moved her cursor
+	op = edit(s, conv, e, "alice", "names others")
+	op.Mentions = &im.Mentions{Users: []im.UserID{"bob", "erin"}}
+	must(t, s, op)
+	want("bob", 0, 10)
+	want("dave", 0, 10)
+	want("erin", 0, 10)
+	op = edit(s, conv, e, "alice", "and him again")
+	op.Mentions = &im.Mentions{Users: []im.UserID{"bob", "dave"}}
+	must(t, s, op)
+	want("dave", 0, 10, e)
+	must(t, s, recall(s, conv, e, "alice"))
+	want("dave", 0, 10)
 	if n, err := s.CountMentions("bob", conv); n != 0 || err != nil {
 		t.Fatalf("%d %v, want 0", n, err)
 	}
