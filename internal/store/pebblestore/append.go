@@ -20,9 +20,7 @@ func (w *writer) apply(it *item) {
 	switch o := it.op.(type) {
 	case *store.AppendOp:
 		out.Err = w.append(it, o)
-		if out.Err == store.ErrTurnedBack && o.Lane != nil {
-			o.Lane.Shut = max(o.Lane.Shut, o.Round)
-		}
+		o.ShutLane()
 	case *store.KeptOp:
 		out.Err = w.kept(it, o)
 	case *store.ChangeOp:

@@ -177,6 +177,44 @@ func TestRecentIDs(t *testing.T) {
 	}
 }
 
+// Recent rows are those of the newest commits, and no more than so many or so large.
+func TestRecentRows(t *testing.T) {
+	r := recent{rows: map[string][]byte{}, most: 10}
+	big := make([]byte, 128<<10)
+	turns := 0
+	for at := im.Position(1); at < 1000; at++ {
+		was := r.turned
+		r.turn(at - 1)
+		if r.turned != was {
+			turns++
+		}
+		key := []byte(fmt.Sprint(at))
+		row := []byte("row")
+		if at > 500 { // ten large ones are not too many, but a hundred are
+			r.most, row = 1000, big
+		}
+		r.put(key, row)
+		if got, known := r.get(key); !known || len(got) != len(row) {
+			t.Fatalf("%d is not known", at)
+		}
+		for p := r.since + 1; p < at; p++ {
+			if _, known := r.get([]byte(fmt.Sprint(p))); !known {
+				t.Fatalf("at %d, since %d: %d is not known", at, r.since, p)
+			}
+		}
+		if r.bytes > recentBytes+len(big)+10 {
+			t.Fatalf("%d bytes", r.bytes)
+		}
+	}
+	if turns < 50 {
+		t.Fatalf("%d turns", turns)
+	}
+	r.put([]byte("gone"), nil)
+	if row, known := r.get([]byte("gone")); !known || row != nil {
+		t.Fatal("a removed row is not known as removed")
+	}
+}
+
 // silent is a logger of Pebble's that says nothing.
 type silent struct{}
 

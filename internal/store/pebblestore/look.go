@@ -13,6 +13,7 @@ import (
 type hint struct {
 	at   im.Position
 	rows map[string][]byte // nil = was not there
+	size int               // bytes of rows and mentions
 
 	idAsked bool  // kept says what is known of the client id
 	kept    *kept // nil = it was not used
@@ -70,6 +71,7 @@ func (s *Store) look(it *item) {
 	defer l.f.close()
 	l.look(it)
 	it.hint = l.h
+	it.size += l.h.size // it waits in the queue too
 }
 
 func (l *looker) look(it *item) {
@@ -152,6 +154,7 @@ func (l *looker) note(key, row []byte) {
 		l.h.rows = map[string][]byte{}
 	}
 	l.h.rows[string(key)] = row
+	l.h.size += len(key) + len(row) + 32
 }
 
 func (l *looker) address(key []byte) im.ConvID {
@@ -275,6 +278,7 @@ func (l *looker) read(o *store.ReadOp) {
 			return false, errRow(key, "mention")
 		}
 		l.h.mentions = append(l.h.mentions, im.Seq(seq))
+		l.h.size += 8
 		return len(l.h.mentions) < mostMentions, nil
 	})
 	if err != nil {

@@ -137,7 +137,7 @@ func (s *Store) Submit(op store.Op) error {
 		return err
 	}
 	q.waiting++
-	q.bytes += size
+	q.bytes += it.size
 	q.push(it)
 	return nil
 }

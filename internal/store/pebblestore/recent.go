@@ -15,13 +15,18 @@ type recent struct {
 	since     im.Position       // all that was written above it is here
 	turned    im.Position       // rows begins above it
 	most      int               // fixed: rows in the newer half when the older is forgotten
+	bytes     int               // of the newer half
 }
+
+// recentBytes is how many bytes are in the newer half when the older is forgotten.
+const recentBytes = 8 << 20
 
 func (r *recent) put(key, row []byte) {
 	if row != nil {
 		row = append(make([]byte, 0, len(row)), row...)
 	}
 	r.rows[string(key)] = row
+	r.bytes += len(key) + len(row)
 }
 
 // get answers known if the row was written lately; a nil row was removed.
@@ -36,10 +41,10 @@ func (r *recent) get(key []byte) (row []byte, known bool) {
 // turn forgets the older half if there is enough in the newer. at is the newest
 // commit applied.
 func (r *recent) turn(at im.Position) {
-	if len(r.rows) < r.most {
+	if len(r.rows) < r.most && r.bytes < recentBytes {
 		return
 	}
-	r.old, r.rows = r.rows, map[string][]byte{}
+	r.old, r.rows, r.bytes = r.rows, map[string][]byte{}, 0
 	r.since, r.turned = r.turned, at
 }
 
