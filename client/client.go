@@ -212,11 +212,17 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// load reads the store. Called by New, and by Run before it runs again.
+// load reads the store. Called by New, and by Run before it runs again: what Send is
+// just putting into the store stays in the outbox then.
 func (c *Client) load() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.box = newOutbox(c.opt.MaxOutbox)
+	box := newOutbox(c.opt.MaxOutbox)
+	underWay := c.box.notKept()
+	if c.box != nil {
+		box.next = c.box.next // an order number is not given twice
+	}
+	c.box = box
 	c.convs = make(map[string]*convo)
 	c.beats, c.dirty = make(map[string]*search), make(map[string]bool)
 	c.todo.reset()
@@ -244,6 +250,9 @@ func (c *Client) load() error {
 			if _, err = fmt.Sscanf(key[len(keyOut):], "%016x", &order); err != nil {
 				return errRecord
 			}
+			if underWay[order] != nil {
+				return nil // kept this moment; its Send does not know yet
+			}
 			e, err := readEntry(order, value)
 			if err != nil {
 				return err
@@ -257,9 +266,15 @@ func (c *Client) load() error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("anser: reading the store: %w", err)
+		entries = nil
+	}
+	for _, e := range underWay {
+		entries = append(entries, e)
 	}
 	c.box.load(entries)
+	if err != nil {
+		return fmt.Errorf("anser: reading the store: %w", err)
+	}
 	for at := c.box.list.Front(); at != nil; at = at.Next() {
 		e := at.Value.(*entry)
 		k := outKey(e.frame.Conv, e.frame.Id)

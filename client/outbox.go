@@ -184,6 +184,20 @@ func (o *outbox) ready(now time.Time, credit int) (e *entry, wait time.Duration,
 	return nil, wait, nil
 }
 
+// notKept is the entries that are not in the store yet, by order. o may be nil.
+func (o *outbox) notKept() map[uint64]*entry {
+	m := make(map[uint64]*entry)
+	if o == nil {
+		return m
+	}
+	for at := o.list.Front(); at != nil; at = at.Next() {
+		if e := at.Value.(*entry); !e.kept && !e.status {
+			m[e.order] = e
+		}
+	}
+	return m
+}
+
 // old lists the entries that have waited too long.
 func (o *outbox) old(now time.Time) (list []*entry) {
 	for at := o.list.Front(); at != nil; at = at.Next() {
@@ -232,16 +246,19 @@ func (o *outbox) oldest() (time.Time, bool) {
 	return t, true
 }
 
+// suspectFor is how soon after a send a link must break for the send to be suspected.
+const suspectFor = 15 * time.Second
+
 // unlink notes that the link is over: nothing is under way any more. died says that it
 // broke, and was not ended for a reason that has nothing to do with what was sent; the
-// oldest entry then under way is answered if it was that for the last time. STATUS
-// messages come back in lost.
-func (o *outbox) unlink(died bool) (poison *entry, lost []*entry) {
+// oldest entry then under way is answered if it was that for the last time, and had just
+// been sent each time. STATUS messages come back in lost.
+func (o *outbox) unlink(died bool, now time.Time) (poison *entry, lost []*entry) {
 	first := true
 	for at := o.list.Front(); at != nil; {
 		e := at.Value.(*entry)
 		at = at.Next()
-		suspect := e.flying && first && !e.status
+		suspect := e.flying && first && !e.status && now.Sub(e.sentAt) <= suspectFor
 		first = first && !e.flying
 		if ln := o.lane(e.frame.Conv); e.flying && e.skip != "" {
 			ln.skip = e.skip

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -464,6 +465,45 @@ func TestOutboxSurvives(t *testing.T) {
 		}
 	})
 
+	bubble(t, "no poison: links that we left, or that broke much later", func(t *testing.T, f *fake) {
+		serve := false
+		f.send = func(s *wire.Send) *wire.SendAck {
+			if serve {
+				return nil
+			}
+			return &wire.SendAck{}
+		}
+		f.pong = func(string) (wire.Health, bool) {
+			if serve {
+				return wire.HealthOK, false
+			}
+			return wire.HealthStuck, len(f.hellos)%2 == 0 // takes no sends, or answers nothing
+		}
+		a := start(t, f, endpoints("tcp://one:1", "tcp://two:2", "tcp://three:3"))
+		settle(time.Second)
+		p := sendAll(t, a, "u/bob", "a")[0]
+		settle(5 * time.Minute)
+		f.locked(func() {
+			if len(f.hellos) < 4 {
+				t.Errorf("only %d logins: nothing is tested", len(f.hellos))
+			}
+			f.pong = nil
+		})
+		settle(2 * time.Minute)
+		for range 4 {
+			settle(14 * time.Second)
+			f.post("u/eve", "eve", "x") // the link lives
+			settle(14 * time.Second)
+			f.drop()
+		}
+		f.locked(func() { serve = true })
+		f.drop()
+		settle(2 * time.Minute)
+		if s, err := p.Wait(ctx); err != nil || s.Seq != 1 {
+			t.Error(s, err)
+		}
+	})
+
 	bubble(t, "no poison: links that were told to end", func(t *testing.T, f *fake) {
 		f.send = func(s *wire.Send) *wire.SendAck {
 			if len(f.hellos) < 6 {
@@ -526,6 +566,89 @@ func TestSendRefusesHere(t *testing.T) {
 		cancel()
 		if _, err := p1.Wait(gone); !errors.Is(err, context.Canceled) {
 			t.Error(err)
+		}
+	})
+}
+
+// slowStore is a store whose Commit waits while gate is not nil.
+type slowStore struct {
+	client.Store
+	mu   sync.Mutex
+	gate chan struct{}
+}
+
+func (s *slowStore) hold(gate chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gate = gate
+}
+
+func (s *slowStore) Begin() (client.Tx, error) {
+	tx, err := s.Store.Begin()
+	return &slowTx{tx, s}, err
+}
+
+type slowTx struct {
+	client.Tx
+	s *slowStore
+}
+
+func (t *slowTx) Commit() error {
+	t.s.mu.Lock()
+	gate := t.s.gate
+	t.s.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	return t.Tx.Commit()
+}
+
+// A message that Send is just putting into the store is not lost when the client runs
+// again meanwhile, and its place in the store is not given to another.
+func TestSendWhileRunAgain(t *testing.T) {
+	bubble(t, "", func(t *testing.T, f *fake) {
+		s := &slowStore{Store: client.NewMemStore()}
+		a := start(t, f, func(o *client.Options) { o.Store = s })
+		settle(time.Second)
+		f.away(&wire.GoAway{Reason: wire.ReasonKicked, Code: wire.CodeKicked})
+		<-a.done
+		gate := make(chan struct{})
+		s.hold(gate)
+		var first *client.Pending
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			first = sendAll(t, a, "u/bob", "first")[0]
+		}()
+		synctest.Wait()
+		s.hold(nil)
+		f.locked(func() { f.refuse["tcp://one:1"] = true })
+		a.run()
+		settle(time.Second)
+		close(gate)
+		<-sent
+		second := sendAll(t, a, "u/bob", "second")[0]
+		kept := 0
+		for k := range contents(t, s) {
+			if strings.HasPrefix(k, "o/") {
+				kept++
+			}
+		}
+		if kept != 2 || len(a.c.Outbox()) != 2 {
+			t.Errorf("the store keeps %d, the outbox %d", kept, len(a.c.Outbox()))
+		}
+		f.locked(func() { f.refuse = map[string]bool{} })
+		a.c.NetworkChanged("wifi:home", wire.NetworkWifi)
+		settle(5 * time.Second)
+		for i, p := range []*client.Pending{first, second} {
+			select {
+			case <-p.Done():
+			default:
+				t.Fatalf("send %d never ended", i+1)
+			}
+			if r, err := p.Wait(ctx); err != nil || r.Seq != uint64(i+1) {
+				t.Error(r, err)
+			}
 		}
 	})
 }

@@ -118,7 +118,7 @@ func (c *Client) abandon(l *link, err error) {
 	}
 	c.link = nil
 	c.up = make(chan struct{})
-	poison, lost := c.box.unlink(died(err))
+	poison, lost := c.box.unlink(died(err), time.Now())
 	c.todo.unlink()
 	c.mu.Unlock()
 	close(l.gone)
@@ -136,7 +136,12 @@ func died(err error) bool {
 	if errors.As(err, &away) {
 		return away.Reason == wire.ReasonMalformed || away.Reason == wire.ReasonTooLarge
 	}
-	return !errors.Is(err, errRebind) && !errors.Is(err, errEpoch) && !errors.Is(err, context.Canceled) && !errors.Is(err, errSlept)
+	for _, ours := range []error{errRebind, errEpoch, errSlept, errLeft, errSilent, context.Canceled} {
+		if errors.Is(err, ours) {
+			return false
+		}
+	}
+	return true
 }
 
 // hello is what every endpoint is told.
