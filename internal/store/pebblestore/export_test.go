@@ -84,3 +84,14 @@ func (db *DB) CommitRows() int {
 	}
 	return n
 }
+
+// Former counts the rows of former bodies.
+func (db *DB) Former() int {
+	n := 0
+	prefix := appendTag(nil, 1, tagFormer)
+	err := scan(db.peb, prefix, after(prefix), func(_, _ []byte) (bool, error) { n++; return true, nil })
+	if err != nil {
+		panic(err)
+	}
+	return n
+}

@@ -1,9 +1,10 @@
 package pebblestore
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -35,10 +36,9 @@ func (db *DB) checkIdentity(w *writer, there bool) error {
 	if err != nil {
 		return err
 	}
-	known = bytes.Clone(known)
 	b := db.peb.NewBatch()
 	defer b.Close()
-	if there && ok && (was == "" || !bytes.Contains(known, []byte(was))) {
+	if there && ok && !names(known, was) {
 		w.meta.epoch = im.NewEpoch()
 		db.epoch.Store(&w.meta.epoch)
 		b.Set(keyMeta(nil), appendMeta(nil, &w.meta), nil)
@@ -71,6 +71,11 @@ func (db *DB) checkIdentity(w *writer, there bool) error {
 		return errIdentity(db.cfg.Dir, err)
 	}
 	return nil
+}
+
+// names says whether file is a line of known; "" is not.
+func names(known []byte, file string) bool {
+	return file != "" && slices.Contains(strings.Split(string(known), "\n"), file)
 }
 
 func errIdentity(dir string, err error) error {

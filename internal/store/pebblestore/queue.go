@@ -9,8 +9,7 @@ import (
 	"github.com/anser-im/anser/internal/store"
 )
 
-// item is one place in the queue: an operation, work of the store's own, or the mark
-// that a lane was refused here.
+// item is one place in the queue: an operation, work of the store's own, or a mark.
 type item struct {
 	op   store.Op
 	s    *Store
@@ -21,8 +20,13 @@ type item struct {
 	own  func(*writer) bool // answers whether it is a commit even if it wrote nothing
 	done func()             // after own
 
-	lane  *store.Lane
-	round uint32
+	mark *mark
+}
+
+// mark says that a lane was refused here.
+type mark struct {
+	lane  *store.Lane // fixed
+	round uint32      // guarded by queue.mu; fixed once the writer has the mark
 }
 
 // queue is what waits for the writer.
@@ -30,13 +34,13 @@ type queue struct {
 	mostOps, mostBytes int // fixed
 
 	mu      sync.Mutex
-	items   []item                 // guarded by mu: those from first on wait
-	first   int                    // guarded by mu
-	waiting int                    // guarded by mu: operations of others in items
-	bytes   int                    // guarded by mu: their weight
-	shut    map[*store.Lane]uint32 // guarded by mu: rounds that a mark in items will shut
-	since   time.Time              // guarded by mu: when the oldest of items was queued, or the writer last took some
-	closed  bool                   // guarded by mu
+	items   []item                // guarded by mu: those from first on wait
+	first   int                   // guarded by mu
+	waiting int                   // guarded by mu: operations of others in items
+	bytes   int                   // guarded by mu: their weight
+	marks   map[*store.Lane]*mark // guarded by mu: those in items behind which no operation of their lane stands
+	since   time.Time             // guarded by mu: when the oldest of items was queued, or the writer last took some
+	closed  bool                  // guarded by mu
 
 	wake chan struct{} // fixed; 1 deep
 }
@@ -67,14 +71,20 @@ func (db *DB) refusal() error {
 }
 
 // refuse leaves a mark where the refused op would have stood, so that what its lane
-// sends after it is turned back. q.mu is held.
+// sends after it is turned back. A mark that would stand there as well is used again:
+// there are never more marks than lanes and operations. q.mu is held.
 func (q *queue) refuse(op store.Op) {
 	a, ok := op.(*store.AppendOp)
-	if !ok || a.Lane == nil || q.closed || q.shut[a.Lane] >= a.Round {
+	if !ok || a.Lane == nil || q.closed {
 		return
 	}
-	q.shut[a.Lane] = a.Round
-	q.push(item{lane: a.Lane, round: a.Round})
+	if m := q.marks[a.Lane]; m != nil {
+		m.round = max(m.round, a.Round)
+		return
+	}
+	m := &mark{lane: a.Lane, round: a.Round}
+	q.marks[a.Lane] = m
+	q.push(item{mark: m})
 }
 
 // push adds it. q.mu is held.
@@ -99,8 +109,8 @@ func (q *queue) take(items []item) []item {
 			q.waiting--
 			q.bytes -= it.size
 		}
-		if it.lane != nil && q.shut[it.lane] == it.round {
-			delete(q.shut, it.lane)
+		if it.mark != nil && q.marks[it.mark.lane] == it.mark {
+			delete(q.marks, it.mark.lane)
 		}
 		items = append(items, it)
 	}
@@ -135,6 +145,9 @@ func (s *Store) Submit(op store.Op) error {
 	if err := db.refusal(); err != nil {
 		q.refuse(op)
 		return err
+	}
+	if a, ok := op.(*store.AppendOp); ok && len(q.marks) > 0 {
+		delete(q.marks, a.Lane)
 	}
 	q.waiting++
 	q.bytes += it.size

@@ -176,8 +176,8 @@ func (w *writer) commit() {
 	for i := range w.b.items {
 		it := &w.b.items[i]
 		switch {
-		case it.lane != nil:
-			it.lane.Shut = max(it.lane.Shut, it.round)
+		case it.mark != nil:
+			it.mark.lane.Shut = max(it.mark.lane.Shut, it.mark.round)
 		case it.own != nil:
 			must = it.own(w) || must
 		default:
