@@ -268,6 +268,7 @@ func TestComeBack(t *testing.T) {
 		f.post("g/x", "carol", "first")
 		settle(2 * time.Second)
 		a.stop()
+		synctest.Wait()
 		f.locked(func() {
 			if f.byes != 1 || len(f.sessions) != 0 {
 				t.Errorf("%d goodbyes, %d sessions left", f.byes, len(f.sessions))

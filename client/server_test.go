@@ -94,6 +94,7 @@ func (u *user) messages(conv string) []uint64 {
 }
 
 func TestWithServer(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	for _, door := range []string{"tcp", "ws", "json"} {
 		t.Run(door, func(t *testing.T) {
@@ -207,6 +208,7 @@ func (k *cutter) cut() {
 // Two talk while the server is killed and their links are cut: what was acknowledged is
 // there, in one order, once, for both, and on disk for the next run.
 func TestKilledWhileTalking(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	rounds, each := 4, 60
 	if testkit.Soak(t) {
@@ -329,6 +331,7 @@ func TestKilledWhileTalking(t *testing.T) {
 // A server whose data was put back to an earlier copy, and one that lost it all: clients
 // whose cursors are ahead miss nothing of what is said afterwards.
 func TestRestoredStore(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	alice, bob := join(t, s, "alice"), join(t, s, "bob")
 	for i := range 5 {
@@ -401,6 +404,7 @@ func TestRestoredStore(t *testing.T) {
 
 // The same device twice: the first is told and stays away.
 func TestReplaced(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	a := join(t, s, "alice")
 	b := join(t, s, "alice")
@@ -418,6 +422,7 @@ func TestReplaced(t *testing.T) {
 
 // A token that ends soon is renewed on the link; a bad one ends it.
 func TestTokensWithServer(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	var mu sync.Mutex
 	n := 0
@@ -447,6 +452,7 @@ func TestTokensWithServer(t *testing.T) {
 // afterwards everything comes, in order, once, on the same link; and the sender is told
 // that it was delivered only when it was.
 func TestStandingStill(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	release := make(chan struct{})
 	bob := enter(t, s, "bob", func(o *client.Options) {
@@ -511,6 +517,7 @@ func TestStandingStill(t *testing.T) {
 // The server waits for every beat as long as the client takes: a link on which nothing
 // else passes lives, in the foreground, in the background, and from one to the other.
 func TestBeatsWithServer(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{Config: func(c *server.Config) {
 		c.Heartbeat = native.TestHeartbeat()
 		c.Heartbeat.BackgroundFloor, c.Heartbeat.BackgroundStart = time.Second, 3*time.Second
@@ -541,6 +548,7 @@ func TestBeatsWithServer(t *testing.T) {
 
 // No secret is written anywhere but into the store's outbox: not the token.
 func TestStoreHoldsNoToken(t *testing.T) {
+	t.Parallel()
 	s := servertest.Start(t, servertest.Options{})
 	dir := t.TempDir()
 	st := open(t, dir)
