@@ -27,7 +27,7 @@ func (o *Outcome) Base() *Outcome { return o }
 
 // Lane keeps the order of one session's sends to one conversation. Once an
 // operation of a lane has been turned back, or refused for a reason that may pass
-// (Busy, ReadOnly, Unavailable), all that come after it with the same or a lower
+// (Busy, ReadOnly, Unavailable, Internal), all that come after it with the same or a lower
 // round are turned back too, until core has submitted them again under a higher one.
 // Sends without a lane are independent of each other.
 type Lane struct {
@@ -63,6 +63,13 @@ type AppendOp struct {
 	Seq  im.Seq
 	Time int64
 	N    uint64
+}
+
+// ShutLane is for the store's writer: if Err may pass, it shuts the operation's lane.
+func (o *AppendOp) ShutLane() {
+	if o.Lane != nil && o.Err != nil && (o.Err == ErrTurnedBack || im.AsError(o.Err).Code.Retryable()) {
+		o.Lane.Shut = max(o.Lane.Shut, o.Round)
+	}
 }
 
 // KeptOp asks whether a client id has been used, in the order of the queue: sends
