@@ -206,6 +206,9 @@ func New(o Options) (*Client, error) {
 	}
 	c.signals = make(chan Signal, keepSignals)
 	c.inbox.init()
+	if s, ok := c.opt.Store.(*FileStore); ok && s.Damaged() != "" {
+		c.log.Error("the store was damaged; the rest was salvaged", "bytes", s.Torn(), "copy", s.Damaged())
+	}
 	if err := c.load(); err != nil {
 		return nil, err
 	}

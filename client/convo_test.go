@@ -315,3 +315,29 @@ func FuzzReadJournal(f *testing.F) {
 		}
 	})
 }
+
+func TestSalvage(t *testing.T) {
+	evil := appendRecord(nil, ops{{"o/1", []byte("from somebody else's message")}})
+	first := appendRecord(nil, ops{{"app/1", evil}, {"app/2", []byte("x")}})
+	second := appendRecord(nil, ops{{"b", []byte("2")}})
+	for _, c := range []struct {
+		name    string
+		b       []byte
+		damaged bool
+		lost    int
+		want    int
+	}{
+		{"torn within a value that holds a record", first[:len(first)-1], true, len(first) - 1, 0},
+		{"and nothing is torn", second, true, 0, 1},
+		{"zeros between", slices.Concat(make([]byte, 50), second), true, 50 + len(second), 0},
+		{"only zeros", make([]byte, 50), false, 50, 0},
+		{"a bad length before a value that holds a record", slices.Concat([]byte{255}, first[1:], second), true, len(first), 1},
+		{"a bad part with a value that holds a record", slices.Concat(first[:10], []byte{255}, first[11:], second), true, len(first), 1},
+	} {
+		m := map[string][]byte{}
+		damaged, lost := salvage(c.b, m)
+		if damaged != c.damaged || lost != c.lost || len(m) != c.want || m["o/1"] != nil {
+			t.Errorf("%s: %v, %d lost, %v", c.name, damaged, lost, m)
+		}
+	}
+}

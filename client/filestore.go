@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,8 @@ type FileStore struct {
 	size    int64             // guarded by mu: of the journal
 	written uint64            // guarded by mu: transactions appended
 	err     error             // guarded by mu: the store has failed: after a failed write or sync nobody knows what is on the disk
-	torn    int64             // fixed: bytes at the end of the journal that were not whole
+	torn    int64             // fixed: bytes of the journal that were dropped
+	damaged string            // fixed: the copy of a damaged journal; empty = it was not
 
 	syncing sync.Mutex // held while syncing; taken before mu
 	synced  uint64     // guarded by syncing: transactions that are on the disk
@@ -35,16 +37,27 @@ type FileStore struct {
 const (
 	journalFile = "journal"
 	journalNew  = "journal.new"
+	journalBad  = "journal.damaged"
 	lockFile    = "lock"
 	compactOver = 1 << 20 // bytes, and four times what is kept
 )
 
+// longName is how long an escaped id may be in a path; file systems allow 255 bytes for
+// two of them and an @.
+const longName = 120
+
 // StoreDir is a directory below base for one user and device, whatever characters their
-// ids have. Files of other purposes may stand beside it.
+// ids have. An id that is long when escaped is shortened, with a hash of it at the end.
+// Files of other purposes may stand beside it.
 func StoreDir(base, user, device string) string {
-	name := func(s string) string { // "." and ".." are no names of a directory
-		if s = url.QueryEscape(s); s == "" || s[0] == '.' {
+	name := func(id string) string { // "." and ".." are no names of a directory
+		s := url.QueryEscape(id)
+		if s == "" || s[0] == '.' {
 			s = "%" + s
+		}
+		if len(s) > longName {
+			sum := sha256.Sum256([]byte(id))
+			s = fmt.Sprintf("%s=%x", s[:48], sum[:16]) // '=' stands in no escaped id
 		}
 		return s
 	}
@@ -79,22 +92,59 @@ func (s *FileStore) open() error {
 	if err != nil {
 		return err
 	}
-	b, err := io.ReadAll(f)
-	if err == nil {
-		var whole int
-		if whole, err = readJournal(b, s.m); err == nil {
-			err = s.resume(f, whole, len(b))
-		}
-	}
-	if err != nil {
-		f.Close()
+	if err := s.read(f); err != nil {
+		s.f.Close()
 		return fmt.Errorf("anser: %s: %w", f.Name(), err)
 	}
-	s.f = f
 	for k, v := range s.m {
 		s.live += weight(k, v)
 	}
 	return nil
+}
+
+// read reads the journal f, which is s.f then or has been replaced by a better one.
+func (s *FileStore) read(f *os.File) error {
+	s.f = f
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	whole, err := readJournal(b, s.m)
+	if err != nil {
+		return err
+	}
+	damaged, lost := salvage(b[whole:], s.m)
+	if !damaged {
+		return s.resume(f, whole, len(b))
+	}
+	// Cursors that were lost leave gaps, which are found when everything is compared.
+	delete(s.m, keyToken)
+	s.torn = int64(lost)
+	if s.damaged, err = s.keepDamaged(b); err != nil {
+		return err
+	}
+	_, err = s.compact()
+	return err
+}
+
+// keepDamaged writes b to a file of its own, which it answers. Of many only the first
+// nine and the last are kept.
+func (s *FileStore) keepDamaged(b []byte) (path string, err error) {
+	for n := range 10 {
+		path = filepath.Join(s.dir, journalBad)
+		if n > 0 {
+			path += fmt.Sprint(".", n)
+		}
+		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(b)
+	return path, errors.Join(err, f.Sync(), f.Close())
 }
 
 // resume makes the journal ready to be appended to after its whole bytes.
@@ -121,9 +171,15 @@ func (s *FileStore) resume(f *os.File, whole, all int) error {
 
 func weight(k string, v []byte) int64 { return int64(len(k) + len(v) + 16) }
 
-// Torn is how many bytes at the end of the journal were dropped when it was opened: what
-// was being written when the machine lost power, and had not been reported as kept.
+// Torn is how many bytes of the journal were dropped when it was opened. At its end they
+// are what was being written when the machine lost power, and had not been reported as
+// kept. If Damaged tells of a file, they stood before others, and had been kept.
 func (s *FileStore) Torn() int64 { return s.torn }
+
+// Damaged is a copy of the journal as it was found, if something in the midst of it
+// could not be read: the disk has lost what was kept, perhaps messages that waited to be
+// sent. What could be read is in use. Empty means that nothing was damaged.
+func (s *FileStore) Damaged() string { return s.damaged }
 
 // Close lets go of the directory. Close the client first.
 func (s *FileStore) Close() error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -123,6 +124,43 @@ func TestFileStoreTorn(t *testing.T) {
 	}
 }
 
+// Wherever one bit flips, at most the transaction with it is lost, and the file stays to
+// be looked at.
+func TestFileStoreDamaged(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 3 {
+		put(t, s, fmt.Sprint("k", i), fmt.Sprint("v", i), "sync", "token")
+	}
+	s.Close()
+	path := filepath.Join(dir, "journal")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(whole) - (len(whole)-8)/3
+	for n := 8; n < last; n++ {
+		dir := t.TempDir()
+		bad := append([]byte(nil), whole...)
+		bad[n] ^= 1 << (n % 8)
+		os.WriteFile(filepath.Join(dir, "journal"), bad, 0o600)
+		s := open(t, dir)
+		if m := contents(t, s); len(m) != 2 || m["k2"] != "v2" || s.Torn() == 0 { // everything is compared with the server
+			t.Fatalf("byte %d: %v, torn %d", n, m, s.Torn())
+		}
+		if kept, err := os.ReadFile(s.Damaged()); err != nil || string(kept) != string(bad) {
+			t.Fatalf("byte %d: the damaged file is not kept: %v", n, err)
+		}
+		put(t, s, "more", "1")
+		s.Close()
+		s = open(t, dir)
+		if m := contents(t, s); len(m) != 3 || m["more"] != "1" || s.Damaged() != "" || s.Torn() != 0 {
+			t.Fatalf("byte %d: not going on: %v", n, m)
+		}
+		s.Close()
+	}
+}
+
 func TestFileStoreCompacts(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -169,10 +207,11 @@ func TestFileStoreTogether(t *testing.T) {
 
 func TestStoreDir(t *testing.T) {
 	seen := map[string]bool{}
-	for _, u := range []string{"alice", "a", "..", ".", "a@b", "用户7", "a%b", "%"} {
-		for _, d := range []string{"x", "..", "b@c", "b@x"} {
+	long := strings.Repeat("户", 21) // 63 bytes
+	for _, u := range []string{"alice", "a", "..", ".", "a@b", "用户7", "a%b", "%", long, long[:60] + "机"} {
+		for _, d := range []string{"x", "..", "b@c", "b@x", long, long[:60] + "机"} {
 			p := client.StoreDir("base", u, d)
-			if filepath.Dir(p) != "base" || seen[p] {
+			if filepath.Dir(p) != "base" || seen[p] || len(filepath.Base(p)) > 255 {
 				t.Errorf("%q %q: %q", u, d, p)
 			}
 			seen[p] = true

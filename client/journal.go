@@ -13,6 +13,7 @@ import (
 //	payload = { 's' key value | 'd' key }   keys and values with their lengths before them, as uvarints
 //
 // The end of the file may be torn: reading stops at the first record that is not whole.
+// If whole records follow it, it was not torn but damaged later: they are salvaged.
 const (
 	journalMagic  = "ANSERJ1\n"
 	journalHeader = 8 // length and checksum of a record
@@ -65,29 +66,99 @@ func readJournal(b []byte, m map[string][]byte) (whole int, err error) {
 	}
 	whole = len(journalMagic)
 	for {
-		rest := b[whole:]
-		if len(rest) < journalHeader {
-			return whole, nil
-		}
-		n := binary.LittleEndian.Uint32(rest)
-		if n > maxRecord || uint64(n) > uint64(len(rest)-journalHeader) {
-			return whole, nil
-		}
-		payload := rest[journalHeader : journalHeader+int(n)]
-		if checksum(rest[:4], payload) != binary.LittleEndian.Uint32(rest[4:]) {
-			return whole, nil
-		}
-		o, ok := readOps(payload)
-		if !ok {
+		o, n := readRecord(b[whole:])
+		if n == 0 {
 			return whole, nil
 		}
 		o.apply(m)
-		whole += journalHeader + int(n)
+		whole += n
 	}
 }
 
-// readOps reads a payload; values are copies.
-func readOps(b []byte) (o ops, ok bool) {
+// readRecord reads the record that b begins with; n is 0 if it is not whole.
+func readRecord(b []byte) (o ops, n int) {
+	if len(b) < journalHeader {
+		return nil, 0
+	}
+	size := binary.LittleEndian.Uint32(b)
+	if size > maxRecord || uint64(size) > uint64(len(b)-journalHeader) {
+		return nil, 0
+	}
+	payload := b[journalHeader : journalHeader+int(size)]
+	if !walkOps(payload, func(_ byte, _, _, _ []byte) {}) { // before the checksum: holdsRecord tries at every byte
+		return nil, 0
+	}
+	if checksum(b[:4], payload) != binary.LittleEndian.Uint32(b[4:]) {
+		return nil, 0
+	}
+	walkOps(payload, func(kind byte, key, value, _ []byte) {
+		if kind == 'd' {
+			o.Delete(string(key))
+		} else {
+			o.Set(string(key), value)
+		}
+	})
+	return o, journalHeader + int(size)
+}
+
+// salvage applies to m the whole records of b, which begins with a bad one. damaged says
+// that there are whole records behind a bad one, whether they could be applied or not;
+// lost is how many bytes were not.
+//
+// Where the record behind a bad one begins is told by the bad one: by its length, or by
+// where its parts end. What lies within a value is never taken for a record: others may
+// have written it.
+func salvage(b []byte, m map[string][]byte) (damaged bool, lost int) {
+	for len(b) > 0 {
+		if o, n := readRecord(b); n > 0 {
+			o.apply(m)
+			damaged = true
+			b = b[n:]
+			continue
+		}
+		n := behind(b)
+		if n == 0 {
+			return damaged || holdsRecord(b), lost + len(b)
+		}
+		lost += n
+		b = b[n:]
+	}
+	return damaged, lost
+}
+
+// behind is where the record after the bad one that b begins with begins; 0 if that
+// cannot be told.
+func behind(b []byte) (at int) {
+	if len(b) < journalHeader {
+		return 0
+	}
+	if end := uint64(binary.LittleEndian.Uint32(b)) + journalHeader; end < uint64(len(b)) {
+		if _, n := readRecord(b[end:]); n > 0 {
+			return int(end)
+		}
+	}
+	payload := b[journalHeader:]
+	walkOps(payload, func(_ byte, _, _, rest []byte) {
+		if _, n := readRecord(rest); n > 0 && at == 0 {
+			at = len(b) - len(rest)
+		}
+	})
+	return at
+}
+
+// holdsRecord says whether a whole record stands anywhere in b.
+func holdsRecord(b []byte) bool {
+	for ; len(b) > 0; b = b[1:] {
+		if o, _ := readRecord(b); len(o) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// walkOps calls each for what a payload holds, in order, and with what is left of it;
+// false if it is malformed. Keys and values point into b.
+func walkOps(b []byte, each func(kind byte, key, value, rest []byte)) bool {
 	text := func() ([]byte, bool) {
 		n, k := binary.Uvarint(b)
 		if k <= 0 || n > uint64(len(b)-k) {
@@ -102,20 +173,19 @@ func readOps(b []byte) (o ops, ok bool) {
 		b = b[1:]
 		key, ok := text()
 		if !ok {
-			return nil, false
+			return false
 		}
+		var value []byte
 		switch kind {
 		case 's':
-			value, ok := text()
-			if !ok {
-				return nil, false
+			if value, ok = text(); !ok {
+				return false
 			}
-			o.Set(string(key), value)
 		case 'd':
-			o.Delete(string(key))
 		default:
-			return nil, false
+			return false
 		}
+		each(kind, key, value, b)
 	}
-	return o, true
+	return true
 }
