@@ -44,21 +44,25 @@ type Store struct {
 	readOnly bool       // guarded by mu
 	failed   error      // guarded by mu
 	pending  time.Duration
-	last     time.Time              // guarded by mu: end of the last commit
-	stats    store.Stats            // guarded by mu
-	shut     map[*store.Lane]uint32 // guarded by mu: rounds that a refusal in queue will shut
-	dirty    map[im.ConvID]bool     // guarded by mu: whose delivered numbers no commit has taken yet
+	last     time.Time                 // guarded by mu: end of the last commit
+	stats    store.Stats               // guarded by mu
+	marks    map[*store.Lane]*laneMark // guarded by mu: those in queue behind which no operation of their lane stands
+	dirty    map[im.ConvID]bool        // guarded by mu: whose delivered numbers no commit has taken yet
 }
 
-// item is one place in the queue: an operation, work of the store's own, or the
-// mark that a lane was refused here.
+// item is one place in the queue: an operation, work of the store's own, or a mark.
 type item struct {
 	op   store.Op
 	own  func() bool // answers whether it is a commit even if nothing changed
 	done func()      // after own
 
-	lane  *store.Lane
-	round uint32
+	mark *laneMark
+}
+
+// laneMark says that a lane was refused here.
+type laneMark struct {
+	lane  *store.Lane // fixed
+	round uint32      // guarded by mu
 }
 
 var _ store.Store = (*Store)(nil)
@@ -68,7 +72,7 @@ func New(cfg Config) *Store { return open(cfg, newState()) }
 
 func open(cfg Config, st *state) *Store {
 	s := &Store{clock: cfg.Clock, limit: cfg.QueueOps, st: st, ended: make(chan struct{}),
-		shut: map[*store.Lane]uint32{}, dirty: map[im.ConvID]bool{}}
+		marks: map[*store.Lane]*laneMark{}, dirty: map[im.ConvID]bool{}}
 	if s.clock == nil {
 		s.clock = time.Now
 	}
@@ -117,6 +121,9 @@ func (s *Store) Submit(op store.Op) error {
 		s.refuseLane(op)
 		return err
 	}
+	if a, ok := op.(*store.AppendOp); ok {
+		delete(s.marks, a.Lane)
+	}
 	s.waiting++
 	s.push(item{op: op})
 	return nil
@@ -138,14 +145,20 @@ func (s *Store) refusal() error {
 }
 
 // refuseLane leaves a mark where the refused op would have stood, so that what its
-// lane sends after it is turned back. s.mu is held.
+// lane sends after it is turned back. A mark that would stand there as well is used
+// again. s.mu is held.
 func (s *Store) refuseLane(op store.Op) {
 	a, ok := op.(*store.AppendOp)
-	if !ok || a.Lane == nil || s.closed || s.shut[a.Lane] >= a.Round {
+	if !ok || a.Lane == nil || s.closed {
 		return
 	}
-	s.shut[a.Lane] = a.Round
-	s.push(item{lane: a.Lane, round: a.Round})
+	if m := s.marks[a.Lane]; m != nil {
+		m.round = max(m.round, a.Round)
+		return
+	}
+	m := &laneMark{lane: a.Lane, round: a.Round}
+	s.marks[a.Lane] = m
+	s.push(item{mark: m})
 }
 
 // push queues it. s.mu is held.
@@ -198,10 +211,11 @@ func (s *Store) commit(batch []item) {
 	ops, wrote := 0, false
 	for _, it := range batch {
 		switch {
-		case it.lane != nil:
-			it.lane.Shut = max(it.lane.Shut, it.round)
-			if s.shut[it.lane] == it.round {
-				delete(s.shut, it.lane)
+		case it.mark != nil:
+			m := it.mark
+			m.lane.Shut = max(m.lane.Shut, m.round)
+			if s.marks[m.lane] == m {
+				delete(s.marks, m.lane)
 			}
 		case it.own != nil:
 			wrote = it.own() || wrote

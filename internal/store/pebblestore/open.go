@@ -39,7 +39,7 @@ func Open(cfg Config) (*DB, error) {
 	}
 	db.checkpointEvery = or(cfg.checkpoint, 1_000_000)
 	db.mostCached = or(cfg.members, mostCached)
-	db.queue = queue{mostOps: or(cfg.QueueOps, 65536), mostBytes: or(cfg.QueueBytes, 64<<20), marks: map[*store.Lane]*mark{}, wake: make(chan struct{}, 1)}
+	db.queue = queue{mostOps: or(cfg.QueueOps, 65536), mostBytes: or(cfg.QueueBytes, 64<<20), marks: map[*store.Lane]*laneMark{}, wake: make(chan struct{}, 1)}
 	if cfg.Small && cfg.QueueBytes <= 0 {
 		db.queue.mostBytes = 16 << 20
 	}

@@ -20,11 +20,11 @@ type item struct {
 	own  func(*writer) bool // answers whether it is a commit even if it wrote nothing
 	done func()             // after own
 
-	mark *mark
+	mark *laneMark
 }
 
-// mark says that a lane was refused here.
-type mark struct {
+// laneMark says that a lane was refused here.
+type laneMark struct {
 	lane  *store.Lane // fixed
 	round uint32      // guarded by queue.mu; fixed once the writer has the mark
 }
@@ -34,13 +34,13 @@ type queue struct {
 	mostOps, mostBytes int // fixed
 
 	mu      sync.Mutex
-	items   []item                // guarded by mu: those from first on wait
-	first   int                   // guarded by mu
-	waiting int                   // guarded by mu: operations of others in items
-	bytes   int                   // guarded by mu: their weight
-	marks   map[*store.Lane]*mark // guarded by mu: those in items behind which no operation of their lane stands
-	since   time.Time             // guarded by mu: when the oldest of items was queued, or the writer last took some
-	closed  bool                  // guarded by mu
+	items   []item                    // guarded by mu: those from first on wait
+	first   int                       // guarded by mu
+	waiting int                       // guarded by mu: operations of others in items
+	bytes   int                       // guarded by mu: their weight
+	marks   map[*store.Lane]*laneMark // guarded by mu: those in items behind which no operation of their lane stands
+	since   time.Time                 // guarded by mu: when the oldest of items was queued, or the writer last took some
+	closed  bool                      // guarded by mu
 
 	wake chan struct{} // fixed; 1 deep
 }
@@ -82,7 +82,7 @@ func (q *queue) refuse(op store.Op) {
 		m.round = max(m.round, a.Round)
 		return
 	}
-	m := &mark{lane: a.Lane, round: a.Round}
+	m := &laneMark{lane: a.Lane, round: a.Round}
 	q.marks[a.Lane] = m
 	q.push(item{mark: m})
 }
