@@ -40,9 +40,7 @@ func (st *state) apply(op store.Op) {
 	switch o := op.(type) {
 	case *store.AppendOp:
 		out.Err = st.append(o)
-		if out.Err == store.ErrTurnedBack && o.Lane != nil {
-			o.Lane.Shut = max(o.Lane.Shut, o.Round)
-		}
+		o.ShutLane()
 	case *store.KeptOp:
 		out.Err = st.kept(o)
 	case *store.ChangeOp:
