@@ -67,3 +67,23 @@ func TestIdentity(t *testing.T) {
 		t.Fatal("a new epoch after an opening that was cut off")
 	}
 }
+
+// A file is known by the whole of its line.
+func TestNames(t *testing.T) {
+	for _, test := range []struct {
+		known, file string
+		want        bool
+	}{
+		{"12 made 0;\n", "12 made 0;", true},
+		{"7 made 5;\n12 made 0;", "12 made 0;", true},
+		{"7 made 5;\n12 made 0;", "7 made 5;", true},
+		{"112 made 0;\n", "12 made 0;", false},
+		{"7 made 5;\n112 made 0;", "12 made 0;", false},
+		{"12 made 0;\n", "", false},
+		{"", "12 made 0;", false},
+	} {
+		if got := names([]byte(test.known), test.file); got != test.want {
+			t.Errorf("%q in %q: %v", test.file, test.known, got)
+		}
+	}
+}
