@@ -7,8 +7,8 @@ import (
 	"github.com/anser-im/anser/wire"
 )
 
-// activity is when frames passed. Times are of the wall clock: a machine that slept
-// must see it.
+// activity is when frames passed. The times have a monotonic reading: setting the clock
+// does not move them.
 type activity struct {
 	mu       sync.Mutex
 	lastSent time.Time // guarded by mu
@@ -19,7 +19,7 @@ type activity struct {
 func (a *activity) received(t wire.Type) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lastRecv = wall()
+	a.lastRecv = time.Now()
 	if t != wire.TypePong {
 		a.other = true
 	}
@@ -28,7 +28,7 @@ func (a *activity) received(t wire.Type) {
 func (a *activity) sent(other bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.lastSent = wall()
+	a.lastSent = time.Now()
 	a.other = a.other || other
 }
 

@@ -58,7 +58,7 @@ type pong struct {
 // ponged notes a PONG.
 func (l *link) ponged(h wire.Health) {
 	select {
-	case l.pongs <- pong{wall(), h}:
+	case l.pongs <- pong{time.Now(), h}:
 	default: // the beat is behind; it will see that something came
 	}
 }
@@ -70,13 +70,14 @@ type beater struct {
 	t     beatTable
 	label string // of the network; a link has one for its life
 
-	warm       int       // good beats at no more than the floor
-	announced  uint32    // the seconds the server was last told; 0 = unknown
-	background bool      // as the server was last told
-	last       time.Time // when the last beat went out, or the link began
-	health3    int       // PONGs in a row that say sends are not taken
-	checked    time.Time // the oldest send that a beat was made for already
-	probe      bool      // Probe: the next beat is now, and has a second
+	warm       int           // good beats at no more than the floor
+	announced  uint32        // the seconds the server was last told; 0 = unknown
+	background bool          // as the server was last told
+	last       time.Time     // when the last beat went out, or the link began
+	health3    int           // PONGs in a row that say sends are not taken
+	checked    time.Time     // the oldest send that a beat was made for already
+	probe      bool          // Probe: the next beat is now, and has a second
+	asleep     time.Duration // how long the machine slept since the last beat, which time.Now may not count
 
 	waiting  int           // 0: the next beat is not due; 1, 2: beats without an answer
 	sentAt   time.Time     // the first of them
@@ -87,28 +88,27 @@ type beater struct {
 
 // beat runs the heartbeat of a link until it is over.
 func (c *Client) beat(ctx context.Context, l *link) {
-	b := &beater{c: c, l: l, t: tableOf(l.welcome.Heartbeat), last: wall()}
+	b := &beater{c: c, l: l, t: tableOf(l.welcome.Heartbeat), last: time.Now()}
 	c.mu.Lock()
 	b.label, b.background = c.net.label, c.net.background
 	c.mu.Unlock()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		due := b.due()
-		armed := wall()
-		timer.Reset(max(0, due.Sub(armed)))
+		began, armed := time.Now(), wall()
+		due := armed.Add(max(0, b.due().Sub(began)-b.asleep))
+		timer.Reset(due.Sub(armed))
 		select {
 		case p := <-l.pongs:
 			b.pong(p)
 		case <-l.pulse:
 			b.news()
 		case <-timer.C:
-			now := wall()
-			if slept(armed, due, now) {
+			if slept(armed, due, wall()) {
 				l.fail(errSlept)
 				return
 			}
-			b.timer(now)
+			b.timer(time.Now())
 			if l.cause() != nil {
 				b.over()
 				return
@@ -119,6 +119,9 @@ func (c *Client) beat(ctx context.Context, l *link) {
 		case <-ctx.Done():
 			b.over()
 			return
+		}
+		if s := wall().Sub(armed) - time.Since(began); s > time.Second {
+			b.asleep += s
 		}
 	}
 }
@@ -154,7 +157,7 @@ func (b *beater) due() time.Time {
 		}
 	}
 	if b.probe {
-		due = wall()
+		due = time.Now()
 	}
 	return due
 }
@@ -162,8 +165,7 @@ func (b *beater) due() time.Time {
 func (b *beater) oldest() (time.Time, bool) {
 	b.c.mu.Lock()
 	defer b.c.mu.Unlock()
-	t, ok := b.c.box.oldest()
-	return t.Round(0), ok
+	return b.c.box.oldest()
 }
 
 // interval is the wait for the next beat.
@@ -242,7 +244,7 @@ func (b *beater) send(now time.Time) {
 	if now.Before(b.last.Add(b.used - time.Second)) {
 		b.idle = false // ahead of its time: it proves nothing
 	}
-	b.last, b.sentAt, b.waiting = now, now, 1
+	b.last, b.sentAt, b.waiting, b.asleep = now, now, 1, 0
 	b.deadline = now.Add(b.wait(b.t.pong))
 	if t, ok := b.oldest(); ok && now.Sub(t) >= lateSend {
 		b.checked = t
@@ -338,8 +340,10 @@ func (b *beater) news() {
 	b.probe = b.probe || b.c.probe
 	b.c.probe = false
 	b.c.mu.Unlock()
-	if b.probe && b.waiting > 0 {
-		b.probe = false // one is under way
+	if b.probe && b.waiting > 0 { // one is under way, and need not have been for long
+		if soon := time.Now().Add(b.wait(b.t.pong)); soon.Before(b.deadline) {
+			b.deadline = soon
+		}
 	}
 	if n.background == b.background {
 		return

@@ -151,7 +151,7 @@ const leaveFor = time.Minute
 // leftLately says whether the endpoint was left in the last minute. Called with mu held.
 func (c *Client) leftLately(key string) bool {
 	t, ok := c.left[key]
-	if ok && wall().Sub(t) >= leaveFor {
+	if d := wall().Sub(t); ok && (d >= leaveFor || d < 0) { // the clock may have been set back
 		delete(c.left, key)
 		return false
 	}
@@ -231,6 +231,7 @@ func (c *Client) race(ctx context.Context, list []endpoint, hello *wire.Hello) (
 			}
 			c.log.Debug("endpoint did not welcome us", "endpoint", r.at.name, "err", r.err)
 			last = r.err
+			c.sentElsewhere(r.err, r.at)
 			if final(r.err) {
 				return nil, r.err
 			}

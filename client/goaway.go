@@ -62,17 +62,13 @@ func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 		return verdict{}
 	}
 	stop := &StopError{Reason: away.Reason, Code: away.Code, Message: away.Message}
-	if l != nil {
-		c.mu.Lock()
-		told := follow(c.endpoints, away.Nodes, c.opt.TLS)
-		c.nodes = merge(told, c.nodes)
-		if away.Reason == wire.ReasonRedirect {
-			c.go2 = told
-		}
+	if l != nil { // those who never welcomed us were heard by race
+		c.follow(away)
 		if !away.Resumable {
+			c.mu.Lock()
 			c.last = nil
+			c.mu.Unlock()
 		}
-		c.mu.Unlock()
 	}
 	v := verdict{wait: jittered(away.RetryAfterMs), exact: away.RetryAfterMs > 0}
 	switch {
@@ -106,6 +102,32 @@ func (c *Client) judge(err error, l *link, again bool, ghosts *int) verdict {
 	}
 	*ghosts = 0
 	return v
+}
+
+// follow notes the other endpoints that a GOAWAY names.
+func (c *Client) follow(away goAwayError) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	told := follow(c.endpoints, away.Nodes, c.opt.TLS)
+	c.nodes = merge(told, c.nodes)
+	if away.Reason == wire.ReasonRedirect {
+		c.go2 = told
+	}
+}
+
+// sentElsewhere takes a GOAWAY that answers a Hello: its endpoints, and that this one
+// does not serve. The next attempt waits as after any other, so that two endpoints that
+// send us to each other are not asked without end.
+func (c *Client) sentElsewhere(err error, at endpoint) {
+	var away goAwayError
+	if !errors.As(err, &away) {
+		return
+	}
+	c.follow(away)
+	switch away.Reason {
+	case wire.ReasonDrain, wire.ReasonRedirect, wire.ReasonOverload:
+		c.leave(at)
+	}
 }
 
 // jittered is the wait that a server asked for, and up to half of it more, so that

@@ -288,6 +288,24 @@ func TestGoAway(t *testing.T) {
 		}
 	})
 
+	bubble(t, "sent elsewhere at login", func(t *testing.T, f *fake) {
+		f.hello = func(string, *wire.Hello) *wire.GoAway {
+			return &wire.GoAway{Reason: wire.ReasonRedirect, Nodes: []string{"tls://b:1", "tcp://evil:1"}}
+		}
+		f.refuse["tls://b:1"] = true
+		start(t, f, endpoints("tcp://a:1"))
+		settle(5 * time.Second)
+		f.locked(func() {
+			n := map[string]int{}
+			for _, d := range f.dials {
+				n[d.at]++
+			}
+			if n["tls://b:1"] == 0 || n["tcp://evil:1"] > 0 || len(f.dials) > 20 {
+				t.Errorf("dialled %v", n)
+			}
+		})
+	})
+
 	bubble(t, "overload everywhere: the wait is obeyed", func(t *testing.T, f *fake) {
 		f.hello = func(string, *wire.Hello) *wire.GoAway {
 			return &wire.GoAway{Reason: wire.ReasonOverload, RetryAfterMs: 60_000}

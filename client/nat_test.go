@@ -361,4 +361,16 @@ func TestDeadService(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	})
+
+	bubble(t, "a probe while a beat is under way", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		settle(20 * time.Second)
+		f.locked(func() { f.frozen["tcp://one:1"] = true })
+		settle(11 * time.Second)
+		a.c.Probe()
+		settle(2500 * time.Millisecond)
+		if s := a.c.State(); s.Phase == client.Online {
+			t.Errorf("%+v", s)
+		}
+	})
 }

@@ -3,8 +3,11 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/anser-im/anser/wire"
 )
 
 // simulate runs a search over a network that forgets a silent link after limit, for as
@@ -182,6 +185,36 @@ func TestSlept(t *testing.T) {
 		if got := slept(at(0), at(c.due), at(c.now)); got != c.want {
 			t.Errorf("set for %d s, rang after %d s: %v", c.due, c.now, got)
 		}
+	}
+}
+
+// Setting the clock back neither delays a beat nor makes an answer look old.
+func TestBeatsKeepOwnTime(t *testing.T) {
+	own := func(what string, at time.Time) {
+		if !strings.Contains(at.String(), " m=") {
+			t.Errorf("%s is of the wall clock: %v", what, at)
+		}
+	}
+	l := newLink(nil, endpoint{})
+	l.activity.sent(true)
+	l.activity.received(wire.TypePong)
+	l.ponged(wire.HealthOK)
+	own("what was sent", l.activity.lastSent)
+	own("what was received", l.activity.lastRecv)
+	own("a PONG", (<-l.pongs).at)
+	box := newOutbox(1)
+	m := Text("hello")
+	m.ID = "id"
+	e := &entry{order: 1, frame: m.frame("u/bob"), kept: true}
+	box.add(e)
+	box.fly(e, time.Now())
+	b := &beater{c: &Client{box: box}, l: l, t: defaultBeats, last: time.Now()}
+	at, _ := b.oldest()
+	own("a send", at)
+	own("the next beat", b.due())
+	c := &Client{left: map[string]time.Time{"a": wall().Add(time.Hour)}} // and then the clock was set back
+	if c.leftLately("a") {
+		t.Error("left for an hour")
 	}
 }
 
