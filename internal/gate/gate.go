@@ -17,6 +17,7 @@ type Config struct {
 	WriteStall     time.Duration  // a peer that takes no byte for so long while bytes wait is closed; 0 = 10 s
 	Linger         time.Duration  // how long the last bytes of a closing connection may take; 0 = 2 s
 	SendBuffer     int            // bytes that the kernel holds for a peer that does not read; 0 = 64 KiB; negative = what the system likes
+	Goroutines     bool           // read each TCP connection by a goroutine of its own, as where there is no epoll; default: one that waits needs none
 	Flushers       int            // goroutines that write to sockets; 0 = one for two processors, at least one
 	MaxWaiting     int            // bytes that may wait for one peer, besides what its door holds back; 0 = 8 MiB
 	Log            *slog.Logger   // nil = nothing is logged
@@ -61,6 +62,8 @@ type Gate struct {
 	crowded  atomic.Uint64
 	crowd    crowd
 	tidying  tidying
+	polls    sync.Once
+	poll     *poller        // set by polls; nil: each connection has its goroutine
 	running  sync.WaitGroup // flushers, the wheel
 	blocked  sync.WaitGroup // goroutines that write for links whose peer is slow
 	stopOnce sync.Once
@@ -105,11 +108,32 @@ func (g *Gate) Close() {
 			f.stop()
 		}
 		g.wheel.stop()
+		if p := g.poller(false); p != nil {
+			p.stop()
+		}
 		g.workers.stop()
 	})
 	g.running.Wait()
 	g.blocked.Wait()
 	g.workers.running.Wait()
+}
+
+// poller is the gate's, which begins with the first link that needs it; nil: each
+// connection has its goroutine.
+func (g *Gate) poller(begin bool) *poller {
+	g.polls.Do(func() {
+		if !begin || g.cfg.Goroutines {
+			return
+		}
+		p, err := newPoller()
+		if err != nil {
+			g.log.Debug("no poller: each connection has a goroutine", "err", err)
+			return
+		}
+		g.poll = p
+		g.running.Go(p.run)
+	})
+	return g.poll
 }
 
 // Stats tells the counters.

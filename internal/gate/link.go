@@ -67,6 +67,7 @@ type Link struct {
 	done    bool          // guarded by mu: closing, and all is written
 	cause   error         // guarded by mu: why it died; nil = closed by its door or its peer
 	written chan struct{} // guarded by mu: closed when done or dead; nil: nobody waits
+	reader  *Reader       // guarded by mu: is told when the link is done or dead; nil: a goroutine reads
 }
 
 type state uint8
@@ -278,6 +279,12 @@ func (l *Link) Abort(cause error) {
 	// Closing waits for whoever is reading from the socket to come back from what it
 	// read, which may be waiting for the caller.
 	l.g.blocked.Go(func() { l.raw.Close() })
+	l.mu.Lock()
+	r := l.reader
+	l.mu.Unlock()
+	if r != nil {
+		r.stop()
+	}
 }
 
 // die marks the link as closed; false: it was before.
@@ -322,7 +329,11 @@ func (l *Link) finished() {
 	l.mu.Lock()
 	l.done = true
 	l.tellWritten()
+	r := l.reader
 	l.mu.Unlock()
+	if r != nil {
+		r.stop()
+	}
 }
 
 // tellWritten needs mu.

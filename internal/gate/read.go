@@ -82,6 +82,8 @@ type Reader struct {
 	err    error // why it ends
 
 	fetched sync.Mutex // held until a worker has made a buffer
+
+	polling
 }
 
 // Reader makes a Reader that gives all that comes to t. Memory is held only while bytes

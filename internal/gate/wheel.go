@@ -32,6 +32,7 @@ type wheel struct {
 type spoke struct {
 	last atomic.Uint32 // tick of the last byte
 	idle atomic.Uint32 // ticks without a byte that are too many; 0 = no limit
+	hot  atomic.Bool   // a goroutine reads it, until it is quiet: see Link.chill
 
 	wnext, wprev *Link  // guarded by wheel.mu
 	due          uint32 // guarded by wheel.mu: tick of its slot; 0 = in none
@@ -58,6 +59,17 @@ func (w *wheel) expect(l *Link, d time.Duration) {
 	case l.due == 0 || l.due > now+n:
 		w.take(l)
 		w.put(l, now+n)
+	}
+}
+
+// heat has l chilled when nothing has come for coolTicks.
+func (w *wheel) heat(l *Link) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.hot.Store(true)
+	if due := w.now.Load() + coolTicks; l.due > due {
+		w.take(l)
+		w.put(l, due)
 	}
 }
 
@@ -115,24 +127,37 @@ func (w *wheel) run() {
 			w.second()
 		}
 		for range min(n, 2) { // more than that: this process did not run
-			for _, l := range w.turn() {
+			silent, cool := w.turn()
+			for _, l := range cool {
+				l.chill()
+			}
+			for _, l := range silent {
 				l.owner.Silent()
 			}
 		}
 	}
 }
 
-// turn moves the clock on by a tick and answers who has been silent for too long.
-func (w *wheel) turn() []*Link {
+// turn moves the clock on by a tick and answers who has been silent for too long, and
+// which hot links have become cool.
+func (w *wheel) turn() (silent, cool []*Link) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now.Add(1)
-	var silent []*Link
 	for l := w.slot[now%slots]; l != nil; {
 		next := l.wnext
 		w.take(l)
 		if n := l.idle.Load(); n != 0 {
-			if due := l.last.Load() + n; due <= now {
+			last := l.last.Load()
+			due := last + n
+			if l.hot.Load() {
+				if last+coolTicks > now {
+					due = min(due, last+coolTicks)
+				} else if l.hot.CompareAndSwap(true, false) {
+					cool = append(cool, l)
+				}
+			}
+			if due <= now {
 				silent = append(silent, l)
 			} else {
 				w.put(l, due)
@@ -140,5 +165,5 @@ func (w *wheel) turn() []*Link {
 		}
 		l = next
 	}
-	return silent
+	return silent, cool
 }

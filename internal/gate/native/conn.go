@@ -126,10 +126,21 @@ func (c *conn) queue() bool {
 	return true
 }
 
-// loop reads until the connection ends. Its goroutine is to stay small: see
-// gate.Reader.Run.
-func (c *conn) loop() {
-	c.stopped(c.in.Run())
+// read reads until the connection ends, without this goroutine.
+func (c *conn) read() {
+	if !c.in.Start(c.finish) {
+		// Signing in took a deep stack, waiting for frames takes a small one: see
+		// gate.Reader.Run.
+		go c.loop()
+	}
+}
+
+// loop reads until the connection ends.
+func (c *conn) loop() { c.finish(c.in.Run()) }
+
+// finish is called when reading has ended.
+func (c *conn) finish(err error) {
+	c.stopped(err)
 	c.over()
 }
 
@@ -141,8 +152,6 @@ func (c *conn) stopped(err error) {
 		c.end(broken(&wire.Error{Code: wire.CodeBusy, Text: "too many unfinished frames on this node"}))
 	case c.l.Cause() == gate.ErrStalled:
 		c.note(ending{reason: wire.ReasonSlow, code: wire.CodeSlow, why: whySlow})
-	case c.ws != nil && !c.ws.in && isTimeout(err):
-		c.end(ending{reason: wire.ReasonSilent, code: wire.CodeSilent, text: "no HELLO came in time", why: whySilent})
 	case err == io.EOF, errors.Is(err, net.ErrClosed):
 		c.note(ending{why: whyClient})
 	default:
@@ -169,6 +178,7 @@ func (c *conn) over() {
 		c.asm.Close()
 	}
 	if c.ws != nil {
+		c.ws.hello.Stop()
 		c.ws.drop()
 	}
 	c.farewell()

@@ -90,10 +90,8 @@ func (d *Door) start(nc net.Conn) {
 		return
 	}
 	go func() {
-		// Signing in takes a deep stack, waiting for frames a small one: the connection
-		// goes on in a new goroutine.
 		if c.open() {
-			go c.loop()
+			c.read()
 		}
 	}()
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/im"
@@ -14,9 +13,6 @@ import (
 )
 
 const levelInfo = slog.LevelInfo
-
-// noDeadline takes a deadline away.
-var noDeadline time.Time
 
 // clone copies a string out of the buffer that it was read into.
 func clone(s string) string { return strings.Clone(s) }

@@ -158,10 +158,13 @@ func (d *Door) adopt(nc net.Conn, r *http.Request, f wire.Format, key string) {
 		return
 	}
 	if !c.queue() {
+		s.hello = time.NewTimer(0)
 		c.over()
 		return
 	}
-	c.l.SetReadDeadline(time.Now().Add(d.cfg.HelloTimeout))
+	s.hello = time.AfterFunc(d.cfg.HelloTimeout, func() {
+		c.end(ending{reason: wire.ReasonSilent, code: wire.CodeSilent, text: "no HELLO came in time", why: whySilent})
+	})
 	if d.draining.Load() {
 		c.end(drained())
 	}
@@ -170,7 +173,7 @@ func (d *Door) adopt(nc net.Conn, r *http.Request, f wire.Format, key string) {
 		src = nc
 	}
 	c.in = c.l.Reader(src, nil, (*wsBudget)(s), s)
-	go c.loop()
+	c.read()
 }
 
 // acceptKey proves that the request was understood (RFC 6455 §4.2.2).

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"time"
 	"unicode/utf8"
 
 	"github.com/anser-im/anser/internal/gate"
@@ -15,8 +16,9 @@ import (
 // the memory.
 type socket struct {
 	c       *conn
-	below   io.Writer // the link, or TLS over it
-	deflate bool      // permessage-deflate was agreed on
+	below   io.Writer   // the link, or TLS over it
+	deflate bool        // permessage-deflate was agreed on
+	hello   *time.Timer // ends the wait for HELLO
 
 	// Owned by who reads.
 	in     bool   // HELLO was taken
@@ -314,7 +316,7 @@ func (c *conn) helloWS(f wire.Frame) error {
 	if !c.login(&h) {
 		return errEnding
 	}
-	c.l.SetReadDeadline(noDeadline)
+	c.ws.hello.Stop()
 	c.ws.in = true
 	return nil
 }
