@@ -13,6 +13,7 @@ var configDocs = map[string]string{
 	"github.com/anser-im/anser/internal/core.Config.UsersKnown":                  "Refuse messages to users that never signed in (NotFound); default: keep them.",
 	"github.com/anser-im/anser/internal/gate.Config.AllowPlain":                  "Listen without TLS on addresses other than loopback; default: refused.",
 	"github.com/anser-im/anser/internal/gate.Config.Flushers":                    "Goroutines that write to sockets; 0 = one for two processors, at least one.",
+	"github.com/anser-im/anser/internal/gate.Config.Goroutines":                  "Read each TCP connection by a goroutine of its own, as where there is no epoll; default:\none that waits needs none.",
 	"github.com/anser-im/anser/internal/gate.Config.Linger":                      "How long the last bytes of a closing connection may take; 0 = 2 s.",
 	"github.com/anser-im/anser/internal/gate.Config.MaxWaiting":                  "Bytes that may wait for one peer, besides what its door holds back; 0 = 8 MiB.",
 	"github.com/anser-im/anser/internal/gate.Config.SendBuffer":                  "Bytes that the kernel holds for a peer that does not read; 0 = 64 KiB; negative = what the\nsystem likes.",
