@@ -24,9 +24,9 @@ func (c *Client) apply(it *item, b *batch) {
 		b.event(Event{Kind: EventFailed, Conv: it.failed.e.frame.Conv, Err: it.failed.err,
 			Sent: &Sent{ID: it.failed.e.frame.Id, Conv: it.failed.e.frame.Conv}})
 	case it.sync != nil:
-		c.applySync(it.sync, b)
+		c.applySync(it.sync, it.floors, b)
 	case it.meet != nil:
-		c.meet(it.meet, b)
+		c.meet(it.meet, it.floors[it.meet.Conv], b)
 	case it.gone != "":
 		if cv := c.convs[it.gone]; cv != nil && !cv.met { // heard of, and never in it
 			delete(c.convs, it.gone)
@@ -36,7 +36,7 @@ func (c *Client) apply(it *item, b *batch) {
 		}
 		c.forget(it.gone, b)
 	case it.page != nil:
-		c.applyPage(it.l, it.page, b)
+		c.applyPage(it.l, it.page, it.floors[it.page.conv], b)
 	case it.changes != nil:
 		c.applyChanges(it.changes, b)
 	case it.own != nil:
@@ -96,6 +96,7 @@ func (c *Client) convo(addr string) *convo {
 	if cv == nil {
 		cv = newConvo(addr)
 		cv.met = addr == "me" // its changes are asked for from the first
+		cv.untold = addr != "me"
 		c.convs[addr] = cv
 	}
 	return cv
@@ -172,20 +173,28 @@ func (c *Client) applySent(o *outcome, b *batch) {
 		b.puts.Delete(orderKey(o.e.order))
 	}
 	delete(c.accepted, outKey(o.sent.Conv, o.sent.ID))
+	cv := c.convs[o.sent.Conv]
+	if cv != nil && o.sent.Seq > 0 && o.sent.Seq <= o.e.floor && !o.sent.Duplicate {
+		c.restart(o.sent.Conv, b) // a new message has the number of an old one
+	}
 	b.event(Event{Kind: EventSent, Conv: o.sent.Conv, Sent: &o.sent})
 	if o.sent.Seq == 0 {
 		return
 	}
-	cv := c.convo(o.sent.Conv)
+	cv = c.convo(o.sent.Conv)
 	cv.unhold(o.sent.Seq) // it came as a message too
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	c.want(cv, gapGrace)
 }
 
 // applyPage takes the answer to a Page that filled a gap.
-func (c *Client) applyPage(l *link, p *pageResult, b *batch) {
+func (c *Client) applyPage(l *link, p *pageResult, floor uint64, b *batch) {
 	cv := c.convs[p.conv]
 	if cv == nil {
+		return
+	}
+	if h := p.r.Head; h != nil && h.Seq < floor {
+		c.want(c.restart(p.conv, b), 0)
 		return
 	}
 	out := c.out(cv, b)

@@ -22,6 +22,7 @@ type convo struct {
 	headVer uint64              // the highest change known to exist
 
 	rebuilt bool // the server began a new life: deliver from the beginning
+	untold  bool // met by a push, and the application has not been told what it is
 }
 
 // Limits of what a conversation may hold.
@@ -264,6 +265,9 @@ func (c *convo) record() []byte {
 	if c.rebuilt {
 		flags |= 2
 	}
+	if c.untold {
+		flags |= 4
+	}
 	b := []byte{1}
 	for _, v := range []uint64{flags, c.done, c.head, c.ver, c.headVer, uint64(len(covered))} {
 		b = binary.AppendUvarint(b, v)
@@ -294,7 +298,7 @@ func readConvo(addr string, b []byte) (*convo, error) {
 	}
 	c := newConvo(addr)
 	flags := next()
-	c.met, c.rebuilt = flags&1 != 0, flags&2 != 0
+	c.met, c.rebuilt, c.untold = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	c.done, c.head, c.ver, c.headVer = next(), next(), next(), next()
 	count := next()
 	if max(c.done, c.head, c.ver, c.headVer) > maxNumber || count > maxCovered {

@@ -3,6 +3,7 @@ package client_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func TestGaps(t *testing.T) {
 		settle(2 * time.Second)
 		a.expect("g/x 1 1", "g/x 2 2", "g/x 3 3", "g/x 4 4", "g/x 5 5", "g/x 6 6", "g/x 8 8")
 		f.locked(func() {
-			if len(f.reqs) != 0 { // what is only late is not asked for
+			if !slices.Equal(f.reqs, []string{wire.MethodConversation}) { // what is only late is not asked for
 				t.Error(f.reqs)
 			}
 		})
@@ -601,4 +602,127 @@ func TestStorm(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A conversation that is first heard of by a push is described, once.
+func TestNewConversation(t *testing.T) {
+	bubble(t, "", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		settle(time.Second)
+		f.post("g/new", "bob", "first")
+		settle(time.Minute)
+		f.post("g/new", "bob", "second")
+		settle(time.Minute)
+		told := 0
+		for _, e := range a.all() {
+			if e.Kind == client.EventConversation && e.Conv == "g/new" {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times", told)
+		}
+		a.expect("g/new 1 first", "g/new 2 second")
+	})
+
+	bubble(t, "also when the program ends in between", func(t *testing.T, f *fake) {
+		store := client.NewMemStore()
+		with := func(o *client.Options) { o.Store = store }
+		f.req = func(r *wire.Req) *wire.Res {
+			if r.Method == wire.MethodConversation {
+				return refused(wire.CodeBusy, "later")
+			}
+			return nil
+		}
+		a := start(t, f, with)
+		settle(time.Second)
+		f.post("g/new", "bob", "first")
+		settle(time.Second)
+		a.stop()
+		f.locked(func() { f.req = nil })
+		b := start(t, f, with)
+		settle(time.Minute)
+		if !slices.ContainsFunc(b.all(), func(e client.Event) bool { return e.Kind == client.EventConversation && e.Conv == "g/new" }) {
+			t.Error("never told")
+		}
+	})
+}
+
+// A server that has less of a conversation than it told, under the same epoch, has had
+// its data put back: what it has now is delivered.
+func TestPutBack(t *testing.T) {
+	before := func(f *fake, a *app) {
+		settle(time.Second)
+		for i := range 5 {
+			f.post("g/x", "bob", fmt.Sprint("old", i+1))
+		}
+		settle(10 * time.Second)
+		f.locked(func() { f.convs["g/x"].msgs = f.convs["g/x"].msgs[:2] })
+		a.mu.Lock()
+		a.events = nil
+		a.mu.Unlock()
+	}
+
+	bubble(t, "seen by Sync", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		before(f, a)
+		f.forget()
+		f.post("g/x", "bob", "new3", true)
+		f.drop()
+		settle(10 * time.Second)
+		a.expect("reset g/x", "g/x 1 old1", "g/x 2 old2", "g/x 3 new3")
+	})
+
+	bubble(t, "seen by an accepted send", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		before(f, a)
+		sendAll(t, a, "g/x", "mine3")
+		settle(10 * time.Second)
+		a.expect("reset g/x", "sent g/x 3", "g/x 1 old1", "g/x 2 old2")
+		f.post("g/x", "bob", "new4")
+		settle(10 * time.Second)
+		a.expect("reset g/x", "sent g/x 3", "g/x 1 old1", "g/x 2 old2", "g/x 4 new4")
+	})
+
+	bubble(t, "seen by a page", func(t *testing.T, f *fake) {
+		a := start(t, f)
+		before(f, a)
+		f.locked(func() {
+			f.event(&wire.Event{Conv: "g/x", State: &wire.State{Head: &wire.Head{Seq: 9}}}, nil)
+		})
+		settle(10 * time.Second)
+		a.expect("reset g/x", "g/x 1 old1", "g/x 2 old2")
+	})
+}
+
+// A server that finds its answer too large is asked for less.
+func TestTooLarge(t *testing.T) {
+	bubble(t, "", func(t *testing.T, f *fake) {
+		f.req = func(r *wire.Req) *wire.Res {
+			verb, _ := wire.VerbOf(r.Method)
+			m := verb.NewRequest()
+			wire.Binary.UnmarshalBody(r.Body, m)
+			limit := uint32(0)
+			switch m := m.(type) {
+			case *wire.SyncRequest:
+				limit = m.Limit
+			case *wire.PageRequest:
+				limit = m.Limit
+			default:
+				return nil
+			}
+			if limit == 0 || limit > 3 {
+				return refused(wire.CodeTooLarge, "the answer is too large")
+			}
+			return nil
+		}
+		for i := range 40 {
+			f.post("g/x", "bob", fmt.Sprint(i+1), true)
+		}
+		a := start(t, f)
+		settle(5 * time.Second)
+		if n := len(a.all()); !a.c.State().Synced || n < 40 {
+			t.Errorf("%d events, %+v", n, a.c.State())
+		}
+	})
 }

@@ -39,8 +39,8 @@ const (
 	EventInfo
 
 	// EventReset: what was delivered of Conv is void: forget it and fetch with History
-	// what is to be shown. An empty Conv means all conversations: the server lost or
-	// restored its data, and everything is delivered anew.
+	// what is to be shown. If the server lost or restored data of Conv, what it has now is
+	// delivered anew as well. An empty Conv means that it did so with all conversations.
 	EventReset
 
 	// EventLeft: this user is no longer in Conv; remove it and its history.

@@ -45,7 +45,8 @@ type fake struct {
 	pings  []*wire.Ping
 	states []*wire.ClientState
 	reqs   []string
-	byes   int // goodbyes
+	method map[uint64]string // of requests, by id; of the newest link
+	byes   int               // goodbyes
 	dials  []dialled
 }
 
@@ -90,7 +91,7 @@ type fakeConn struct {
 
 func newFake(t testing.TB) *fake {
 	f := &fake{t: t, epoch: "e1", convs: map[string]*fakeConv{}, sessions: map[string]*fakeSession{},
-		conns: map[*fakeConn]bool{}, frozen: map[string]bool{}, refuse: map[string]bool{}}
+		method: map[uint64]string{}, conns: map[*fakeConn]bool{}, frozen: map[string]bool{}, refuse: map[string]bool{}}
 	t.Cleanup(f.close)
 	return f
 }
@@ -258,6 +259,7 @@ func (c *fakeConn) handle(fr wire.Frame) bool {
 	case *wire.Req:
 		f.ackedBy(c, m.Ack)
 		f.reqs = append(f.reqs, m.Method)
+		f.method[m.Id] = m.Method
 		var res *wire.Res
 		if f.req != nil {
 			res = f.req(m)

@@ -12,6 +12,7 @@ import (
 // Fetching what was missed.
 const (
 	fetchWidth  = 6                      // requests at once
+	syncLimit   = 100                    // conversations an answer of Sync
 	pageLimit   = 200                    // messages a page
 	changeLimit = 500                    // changes an answer
 	gapGrace    = 150 * time.Millisecond // a push that is missing between others may only be late
@@ -24,6 +25,8 @@ type todo struct {
 	tasks    map[string]*task // by conversation; what to ask is seen when its turn comes
 	busy     map[string]bool  // conversations, and "" for Sync, that are being asked for
 	notSync  time.Time        // Sync was refused: not before
+	perSync  uint32           // conversations an answer of Sync
+	perPage  uint32           // messages a page
 	wake     chan struct{}    // holds one
 }
 
@@ -38,6 +41,7 @@ func (t *todo) reset() {
 	}
 	t.tasks, t.busy = make(map[string]*task), make(map[string]bool)
 	t.sync, t.announce = false, false
+	t.perSync, t.perPage = syncLimit, pageLimit
 }
 
 func (t *todo) syncNow() {
@@ -45,8 +49,12 @@ func (t *todo) syncNow() {
 	poke(t.wake)
 }
 
-// unlink notes that the link is over: nothing is being asked for.
-func (t *todo) unlink() { clear(t.busy) }
+// unlink notes that the link is over: nothing is being asked for, and the next server
+// may take larger answers.
+func (t *todo) unlink() {
+	clear(t.busy)
+	t.perSync, t.perPage = syncLimit, pageLimit
+}
 
 func (t *todo) drop(addr string) { delete(t.tasks, addr) }
 
@@ -58,7 +66,7 @@ func (t *todo) quiet() bool {
 // want sees to it that what cv lacks is fetched, after grace. Called with mu held.
 func (c *Client) want(cv *convo, grace time.Duration) {
 	_, gap := cv.gap()
-	lacks := !cv.met || gap || cv.ver < cv.headVer
+	lacks := !cv.met || cv.untold || gap || cv.ver < cv.headVer
 	old := c.todo.tasks[cv.addr]
 	switch {
 	case !lacks:
@@ -154,7 +162,7 @@ func (c *Client) nextFetch(ctx context.Context, l *link) (work func(), wait time
 		gap, missing := cv.gap()
 		t.busy[addr] = true
 		switch {
-		case !cv.met:
+		case !cv.met || cv.untold:
 			return func() { c.askConversation(ctx, l, addr) }, 0
 		case cv.ver < cv.headVer:
 			return func() { c.askChanges(ctx, l, addr, cv.ver+1) }, 0
@@ -210,6 +218,7 @@ func refusedBecause(err error) (over, gone bool, wait time.Duration) {
 }
 
 func (c *Client) askConversation(ctx context.Context, l *link, conv string) {
+	floors := c.floor(conv)
 	r := new(wire.ConversationResponse)
 	err := l.request(ctx, wire.MethodConversation, &wire.ConversationRequest{Conv: conv}, r)
 	c.answer(ctx, l, conv, err, func() item {
@@ -217,16 +226,26 @@ func (c *Client) askConversation(ctx context.Context, l *link, conv string) {
 			r.Conversation = &wire.Conversation{}
 		}
 		r.Conversation.Conv = conv
-		return item{l: l, meet: r.Conversation}
+		return item{l: l, meet: r.Conversation, floors: floors}
 	})
 }
 
 func (c *Client) askPage(ctx context.Context, l *link, conv string, gap span) {
+	floors := c.floor(conv)
 	r := new(wire.PageResponse)
-	err := l.request(ctx, wire.MethodPage, &wire.PageRequest{Conv: conv, From: gap.from, To: gap.to, Limit: pageLimit}, r)
-	c.answer(ctx, l, conv, err, func() item {
-		return item{l: l, page: &pageResult{conv: conv, asked: gap, r: r}}
-	})
+	for {
+		c.mu.Lock()
+		limit := c.todo.perPage
+		c.mu.Unlock()
+		err := l.request(ctx, wire.MethodPage, &wire.PageRequest{Conv: conv, From: gap.from, To: gap.to, Limit: limit}, r)
+		if c.smaller(&c.todo.perPage, limit, err) {
+			continue
+		}
+		c.answer(ctx, l, conv, err, func() item {
+			return item{l: l, page: &pageResult{conv: conv, asked: gap, r: r}, floors: floors}
+		})
+		return
+	}
 }
 
 func (c *Client) askChanges(ctx context.Context, l *link, conv string, from uint64) {
@@ -249,6 +268,11 @@ func (c *Client) answer(ctx context.Context, l *link, conv string, err error, it
 			c.taken(ctx, item{l: l, gone: conv})
 		default:
 			c.log.Warn("could not fetch what is missing", "conv", conv, "err", err)
+			c.mu.Lock()
+			if cv := c.convs[conv]; cv != nil && cv.met && !retryable(codeOf(err)) {
+				cv.untold = false // it has no description that we could get
+			}
+			c.mu.Unlock()
 		}
 		c.asked(conv, true, wait)
 		return
@@ -267,11 +291,31 @@ func (c *Client) progress(conv string) [3]uint64 {
 	if cv == nil {
 		return [3]uint64{}
 	}
-	met := uint64(0)
+	known := uint64(0)
 	if cv.met {
-		met = 1
+		known = 1
 	}
-	return [3]uint64{cv.done, cv.ver, met}
+	if !cv.untold {
+		known |= 2
+	}
+	return [3]uint64{cv.done, cv.ver, known}
+}
+
+// smaller makes a limit half of what was asked for if err says that the answer would be
+// too large. False means that nothing is to be gained by asking again.
+func (c *Client) smaller(limit *uint32, asked uint32, err error) bool {
+	if codeOf(err) != wire.CodeTooLarge || asked <= 1 {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*limit = min(*limit, asked/2)
+	return true
+}
+
+// floor is how far a conversation has been delivered.
+func (c *Client) floor(conv string) map[string]uint64 {
+	return map[string]uint64{conv: c.progress(conv)[0]}
 }
 
 func codeOf(err error) uint32 {
@@ -300,8 +344,18 @@ func (c *Client) askSync(ctx context.Context, l *link) {
 		c.mu.Unlock()
 	}
 	for {
+		floors := make(map[string]uint64)
+		c.mu.Lock()
+		limit := c.todo.perSync
+		for addr, cv := range c.convs {
+			floors[addr] = cv.done
+		}
+		c.mu.Unlock()
 		r := new(wire.SyncResponse)
-		err := l.request(ctx, wire.MethodSync, &wire.SyncRequest{Token: token}, r)
+		err := l.request(ctx, wire.MethodSync, &wire.SyncRequest{Token: token, Limit: limit}, r)
+		if c.smaller(&c.todo.perSync, limit, err) {
+			continue
+		}
 		if err != nil {
 			over, _, wait := refusedBecause(err)
 			if over {
@@ -323,7 +377,7 @@ func (c *Client) askSync(ctx context.Context, l *link) {
 			return
 		}
 		token = r.Token
-		if !c.taken(ctx, item{l: l, sync: r}) {
+		if !c.taken(ctx, item{l: l, sync: r, floors: floors}) {
 			again(0)
 			return
 		}

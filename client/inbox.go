@@ -21,7 +21,11 @@ type item struct {
 	welcome *wire.Welcome // of a new link
 	own     *ownChange    // a change that this device made and was answered
 	synced  bool          // nothing is missing
-	done    chan struct{} // closed when it has been taken, if not nil
+
+	// floors is how far each conversation had been delivered when sync, meet or page was
+	// asked for: what the server has cannot be less.
+	floors map[string]uint64
+	done   chan struct{} // closed when it has been taken, if not nil
 }
 
 // outcome is how a send ended.

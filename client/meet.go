@@ -5,19 +5,20 @@ import (
 )
 
 // applySync takes one answer of Sync.
-func (c *Client) applySync(r *wire.SyncResponse, b *batch) {
+func (c *Client) applySync(r *wire.SyncResponse, floors map[string]uint64, b *batch) {
 	for _, addr := range r.Left {
 		c.forget(addr, b)
 	}
 	for _, w := range r.Conversations {
-		c.meet(w, b)
+		c.meet(w, floors[w.Conv], b)
 	}
 	c.syncTok = r.Token
 	b.puts.Set(keyToken, []byte(r.Token))
 }
 
 // meet takes what the server says of a conversation: on Sync, or because it is new here.
-func (c *Client) meet(w *wire.Conversation, b *batch) {
+// floor is how far it had been delivered when it was asked for.
+func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	if w.Conv == "" {
 		return
 	}
@@ -25,8 +26,13 @@ func (c *Client) meet(w *wire.Conversation, b *batch) {
 		c.forget(w.Conv, b)
 		return
 	}
-	cv := c.convo(w.Conv)
 	head := min(w.Head.GetSeq(), maxNumber)
+	if w.Head != nil && head < floor {
+		c.restart(w.Conv, b)
+	}
+	cv := c.convo(w.Conv)
+	b.keep(cv)
+	cv.untold = false
 	if w.Conv != "me" {
 		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
 	}
@@ -60,6 +66,18 @@ func (c *Client) begins(cv *convo, w *wire.Conversation, head uint64) uint64 {
 		first = max(first, head-uint64(n)+1)
 	}
 	return max(first, w.Mine.GetFrom(), 1)
+}
+
+// restart drops what is known of a conversation of which the server has less than it
+// once told, under the same epoch: its data was put back. Everything is delivered anew.
+func (c *Client) restart(addr string, b *batch) *convo {
+	c.log.Warn("the server has less of a conversation than it told: it is fetched again", "conv", addr)
+	cv := newConvo(addr)
+	cv.rebuilt = true
+	c.convs[addr] = cv
+	b.keep(cv)
+	b.event(Event{Kind: EventReset, Conv: addr})
+	return cv
 }
 
 // forget drops a conversation that this user is no longer in.

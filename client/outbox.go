@@ -32,6 +32,7 @@ type entry struct {
 	kept      bool      // it is in the store; before that it is not sent
 	flying    bool      // sent on the present link and not answered
 	sentAt    time.Time // when, if flying
+	floor     uint64    // how far its conversation had been delivered then
 	skip      string    // the client id that the flying frame gave up
 	notBefore time.Time // refused: not again before
 	refused   int       // times in a row, for the backoff

@@ -49,6 +49,9 @@ func (c *Client) pumpOnce(l *link, credit int) time.Duration {
 			continue
 		}
 		frame := c.box.fly(e, now)
+		if e.floor = 0; c.convs[e.frame.Conv] != nil {
+			e.floor = c.convs[e.frame.Conv].done
+		}
 		first := c.box.flying == 1
 		c.mu.Unlock()
 		frame.Ack = l.acks.take()

@@ -148,9 +148,9 @@ func (f *fake) webSocket(t testing.TB) http.Handler {
 	})
 }
 
-// answerJSON finds which verb res answers: requests are answered in their order.
+// answerJSON writes the body of res as JSON.
 func (f *fake) answerJSON(res *wire.Res) []byte {
-	v, _ := wire.VerbOf(f.reqs[res.Id-1])
+	v, _ := wire.VerbOf(f.method[res.Id])
 	m := v.NewResponse()
 	if err := wire.Binary.UnmarshalBody(res.Body, m); err != nil {
 		panic(err)
