@@ -108,8 +108,31 @@ func (s *stage) launch(ctx context.Context, t *Target) error {
 	if err != nil {
 		return err
 	}
+	if t.Data != "" {
+		s.awaitQuiet(ctx)
+	}
 	s.target, err = newTarget(server.URLs[door], door, secret, server.CA, t.Insecure)
 	return err
+}
+
+// quietWithin is how long a server over an old store may be busy with itself.
+const quietWithin = 2 * time.Minute
+
+// awaitQuiet waits until the server has done what it does after opening a store, such
+// as reading the ids of its messages: for two seconds in which it takes next to no CPU.
+func (s *stage) awaitQuiet(ctx context.Context) {
+	over := s.show.phase("waiting for the server to be quiet", 0, func() int64 { return 0 })
+	defer over()
+	was, ok := cpuOf(s.server.PID)
+	for begin, quiet := time.Now(), 0; ok && quiet < 2 && time.Since(begin) < quietWithin && ctx.Err() == nil; {
+		pause(ctx, time.Second)
+		var now time.Duration
+		now, ok = cpuOf(s.server.PID)
+		if quiet++; now-was > 50*time.Millisecond {
+			quiet = 0
+		}
+		was = now
+	}
 }
 
 // freshParent is where a fresh data directory is made: a directory for such things
