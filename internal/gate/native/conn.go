@@ -29,8 +29,9 @@ const (
 
 var transportNames = [transports]string{"tcp", "tls", "ws"}
 
-// conn is one client connection. One goroutine reads; what is written is asked for by
-// the link's flusher (Fill); core calls sendDone, Wake and ended from anywhere.
+// conn is one client connection. One goroutine at a time takes what comes; what is
+// written is asked for by the link's flusher (Fill); core calls sendDone, Wake and
+// endedByCore from anywhere.
 type conn struct {
 	d   *Door       // fixed
 	l   *gate.Link  // fixed
@@ -49,7 +50,7 @@ type conn struct {
 	fragments bool // it puts fragments together
 	done      func(*core.Send)
 
-	// Owned by the goroutine that reads.
+	// Owned by whoever takes what comes.
 	in        *gate.Reader
 	confirmed bool
 	first     []byte            // read together with HELLO

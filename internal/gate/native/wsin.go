@@ -20,7 +20,7 @@ type socket struct {
 	deflate bool        // permessage-deflate was agreed on
 	hello   *time.Timer // ends the wait for HELLO
 
-	// Owned by who reads.
+	// Owned by whoever takes what comes.
 	in     bool   // HELLO was taken
 	op     byte   // of the message whose fragments come; 0 = none
 	packed bool   // it is compressed
