@@ -87,6 +87,7 @@ func (c *Client) out(cv *convo, b *batch) give {
 			return
 		}
 		b.event(Event{Kind: EventMessage, Conv: cv.addr, Message: m})
+		c.markConvo(cv, b)
 	}
 }
 
@@ -164,6 +165,14 @@ func (c *Client) tellChange(cv *convo, ch *Change, b *batch) {
 		kind = EventSelf
 	}
 	b.event(Event{Kind: kind, Conv: cv.addr, Change: ch})
+	c.markConvo(cv, b)
+}
+
+// markConvo notes that the last event is all that cv has told up to now.
+func (c *Client) markConvo(cv *convo, b *batch) {
+	if c.opt.OnEvent != nil {
+		b.mark(ops{{keyConv + cv.addr, cv.record()}})
+	}
 }
 
 // applySent notes that a message of ours has been accepted. Its number is settled: the
@@ -183,6 +192,9 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	}
 	cv = c.convo(o.sent.Conv)
 	cv.unhold(o.sent.Seq) // it came as a message too
+	if c.opt.OnEvent != nil && !o.e.status && o.sent.Seq <= maxNumber {
+		b.mark(ops{{orderKey(o.e.order), nil}, {keyConv + cv.addr, cv.record(o.sent.Seq)}})
+	}
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	c.want(cv, gapGrace)
 }

@@ -37,8 +37,12 @@ type Options struct {
 	// of the Client but Close.
 	OnEvents func(tx Tx, events []Event) error
 
-	// OnEvent is OnEvents for those who keep nothing in transactions. Set one of them
-	// at most.
+	// OnEvent is OnEvents for those who keep nothing in transactions. When the program
+	// ends in the midst of it, the message, change or sent event that it was just given
+	// comes again, and no earlier one; after a power cut with a FileStore up to 256 of
+	// them, or a page, may. Events of other kinds come again if what came with them had
+	// not all been taken. A Store of your own is committed after each. Set one of them at
+	// most.
 	OnEvent func(Event)
 
 	// OnState is told how the connection stands, one call after another; steps that

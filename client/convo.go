@@ -21,8 +21,9 @@ type convo struct {
 	ver     uint64              // every change up to it has been given
 	headVer uint64              // the highest change known to exist
 
-	rebuilt bool // the server began a new life: deliver from the beginning
-	untold  bool // met by a push, and the application has not been told what it is
+	rebuilt bool                // the server began a new life: deliver from the beginning
+	giving  map[uint64]*Message // being given out now; those above done have not been
+	untold  bool                // met by a push, and the application has not been told what it is
 }
 
 // Limits of what a conversation may hold.
@@ -152,6 +153,8 @@ func (c *convo) unhold(n uint64) {
 // giveUpTo gives out what is ready above done, ascending; every number up to to is done
 // then.
 func (c *convo) giveUpTo(to uint64, ready map[uint64]*Message, out give) {
+	c.giving = ready
+	defer func() { c.giving = nil }()
 	for _, n := range slices.Sorted(maps.Keys(ready)) {
 		if n > c.done {
 			c.done = n
@@ -249,11 +252,29 @@ func (c *convo) alter(ch *Change, out give) bool {
 	return false
 }
 
-// record is the convo as it is kept: what is held only in memory is not covered there.
-func (c *convo) record() []byte {
+// record is the convo as it is kept: what is held only in memory is not covered there,
+// and settled is. It may be called while messages are given out.
+func (c *convo) record(settled ...uint64) []byte {
 	covered := slices.Clone(c.covered)
+	for _, n := range settled {
+		covered = covered.add(n, n)
+	}
 	for n := range maps.Keys(c.held) {
 		covered = covered.remove(n)
+	}
+	for n := range maps.Keys(c.giving) {
+		if n > c.done {
+			covered = covered.remove(n)
+		}
+	}
+	if c.met {
+		for len(covered) > 0 && covered[0].from <= c.done {
+			if covered[0].to > c.done {
+				covered[0].from = c.done + 1
+				break
+			}
+			covered = covered[1:]
+		}
 	}
 	if len(covered) > maxCovered {
 		covered = covered[:maxCovered]

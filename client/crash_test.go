@@ -190,3 +190,47 @@ func TestCrashWithoutTransaction(t *testing.T) {
 		b.expect("u/bob 10 m10")
 	})
 }
+
+// Also when many came at once, only the one that was being handled comes again.
+func TestCrashWithinBatch(t *testing.T) {
+	for _, kind := range []string{"memory", "file"} {
+		bubble(t, kind, func(t *testing.T, f *fake) {
+			store := client.Store(client.NewMemStore())
+			if kind == "file" {
+				s := open(t, t.TempDir())
+				t.Cleanup(func() { s.Close() })
+				store = s
+			}
+			for i := range 10 {
+				f.post("g/x", "bob", fmt.Sprint("m", i+1), true)
+				f.hide("g/x", true)
+			}
+			var crashes []map[string]string
+			a := start(t, f, func(o *client.Options) {
+				o.Store = store
+				o.OnEvent = func(e client.Event) {
+					if e.Kind == client.EventMessage {
+						crashes = append(crashes, contents(t, store))
+					}
+				}
+			})
+			settle(5 * time.Second)
+			a.stop()
+			if len(crashes) != 10 {
+				t.Fatalf("%d messages", len(crashes))
+			}
+			for i, kept := range crashes {
+				again := client.NewMemStore()
+				put(t, again, flatten(kept)...)
+				b := start(t, f, func(o *client.Options) { o.Store = again })
+				settle(5 * time.Second)
+				var want []string
+				for n := i; n < 10; n++ {
+					want = append(want, fmt.Sprintf("g/x %d m%d", 2*n+1, n+1))
+				}
+				b.expect(want...)
+				b.stop()
+			}
+		})
+	}
+}

@@ -19,12 +19,16 @@ type delivering struct {
 // the store is to keep, and what to do when both are done.
 type batch struct {
 	events []Event
+	marks  []ops             // for each event, what may be kept once it has been taken; nil = that waits for the whole batch
 	convs  map[string]*convo // to be kept; nil = to be removed
 	puts   ops
 	after  []func()
 }
 
-func (b *batch) event(e Event) { b.events = append(b.events, e) }
+func (b *batch) event(e Event) { b.events, b.marks = append(b.events, e), append(b.marks, nil) }
+
+// mark is what may be kept once the last event has been taken.
+func (b *batch) mark(o ops) { b.marks[len(b.marks)-1] = o }
 
 func (b *batch) later(f func()) { b.after = append(b.after, f) }
 
@@ -106,7 +110,58 @@ type storeError struct{ error }
 
 func (e storeError) Unwrap() error { return e.error }
 
+// soonTx is a transaction that can be committed without waiting for the disk: the end of
+// the program does not undo it then, and a power cut may until the next Commit.
+type soonTx interface{ commitSoon() error }
+
+// give hands the events of b to OnEvent and keeps after each how far that got.
+func (c *Client) give(b *batch) error {
+	for len(b.events) > 0 {
+		c.opt.OnEvent(b.events[0])
+		mark := b.marks[0]
+		b.events, b.marks = b.events[1:], b.marks[1:] // not again if keeping it fails
+		if len(mark) == 0 || len(b.events) == 0 {
+			continue
+		}
+		tx, err := c.opt.Store.Begin()
+		if err != nil {
+			return err
+		}
+		if err = putAll(tx, mark); err == nil {
+			if s, ok := tx.(soonTx); ok {
+				err = s.commitSoon()
+			} else {
+				err = tx.Commit()
+			}
+		}
+		if err != nil {
+			tx.Rollback()
+			return err
+		}
+	}
+	return nil
+}
+
+func putAll(tx Tx, puts ops) (err error) {
+	for _, p := range puts {
+		if p.value == nil {
+			err = tx.Delete(p.key)
+		} else {
+			err = tx.Set(p.key, p.value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c *Client) commitOnce(b *batch) (err error) {
+	if c.opt.OnEvent != nil {
+		if err := c.give(b); err != nil {
+			return storeError{err}
+		}
+	}
 	tx, err := c.opt.Store.Begin()
 	if err != nil {
 		return storeError{err}
@@ -135,10 +190,6 @@ func (c *Client) commitOnce(b *batch) (err error) {
 		if err != nil {
 			return err
 		}
-	case c.opt.OnEvent != nil:
-		for ; len(b.events) > 0; b.events = b.events[1:] { // not again if the commit fails
-			c.opt.OnEvent(b.events[0])
-		}
 	}
 	c.mu.Lock()
 	puts := b.puts
@@ -150,15 +201,8 @@ func (c *Client) commitOnce(b *batch) (err error) {
 		}
 	}
 	c.mu.Unlock()
-	for _, p := range puts {
-		if p.value == nil {
-			err = tx.Delete(p.key)
-		} else {
-			err = tx.Set(p.key, p.value)
-		}
-		if err != nil {
-			return storeError{err}
-		}
+	if err = putAll(tx, puts); err != nil {
+		return storeError{err}
 	}
 	if err = tx.Commit(); err != nil {
 		return storeError{err}

@@ -239,6 +239,14 @@ func (t *fileTx) Commit() error {
 	return t.s.sync(n)
 }
 
+// commitSoon makes the transaction permanent at the next Commit; until then only the end
+// of the machine undoes it, not that of the program.
+func (t *fileTx) commitSoon() error {
+	_, err := t.s.append(t.ops)
+	t.ops = nil
+	return err
+}
+
 // append writes a transaction and answers its number.
 func (s *FileStore) append(o ops) (uint64, error) {
 	b := appendRecord(nil, o)
