@@ -160,3 +160,33 @@ func TestPolledGoroutines(t *testing.T) {
 		testkit.Receive(t, "the end", ends[i])
 	}
 }
+
+// A link that is closed in the moment in which its reading starts ends once.
+func TestPollOfClosing(t *testing.T) {
+	g := gate.New(gate.Config{})
+	ends := make([]chan error, 500)
+	for i := range ends {
+		l, peer := pair(t, g, "tcp")
+		newOwner(l, nil)
+		ended := make(chan error, 2)
+		ends[i] = ended
+		r := l.Reader(nil, nil, &budget{free: 1 << 20}, make(lines, 1))
+		aborted := make(chan struct{})
+		go func() {
+			defer close(aborted)
+			l.Abort(nil)
+		}()
+		if !r.Start(func(err error) { ended <- err }) {
+			t.Fatal("there is no poller")
+		}
+		<-aborted
+		testkit.Receive(t, "the end", ended)
+		peer.Close()
+	}
+	g.Close() // nothing more can come
+	for _, ended := range ends {
+		if len(ended) > 0 {
+			t.Fatal("it ended twice")
+		}
+	}
+}

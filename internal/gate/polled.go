@@ -53,6 +53,7 @@ func (r *Reader) Start(ended func(error)) bool {
 		return false
 	}
 	r.ended = ended
+	r.state.Store(over) // a link that closes just now leaves the end to poll's worker, or there would be two
 	r.l.mu.Lock()
 	r.l.reader = r
 	closed := r.l.dead || r.l.done
