@@ -17,7 +17,7 @@ const (
 // from now on. Their conversation stays, and in common groups he is heard as before.
 // Blocking him again is no error. The user's other devices are told.
 //
-// Errors: Invalid or TooLarge for a bad id, or one's own; those of the store.
+// Errors: Invalid or TooLarge for a bad id, or one's own; Limited; those of the store.
 func (s *Session) Block(ctx context.Context, user im.UserID) error {
 	return s.setBlock(ctx, user, true)
 }
@@ -38,6 +38,9 @@ func (s *Session) setBlock(ctx context.Context, user im.UserID, on bool) error {
 	}
 	if user == s.user {
 		return im.Errorf(im.Invalid, "that is you")
+	}
+	if err := s.charge(); err != nil { // each flip is kept in the log of "me"
+		return err
 	}
 	op := &store.BlockOp{User: s.user, Peer: user, On: on, Device: s.device}
 	op.Done = func() {

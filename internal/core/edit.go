@@ -175,6 +175,9 @@ func (ch *changing) refused(ctx context.Context, conv im.ConvID, refusal error) 
 	default:
 		return Changed{}, refusal // nothing was decided: the store did not answer
 	}
+	if conv == 0 {
+		conv = noConv
+	}
 	op, found, err := ch.s.c.kept(ctx, conv, ch.s.user, ch.id, ch.hash)
 	switch {
 	case err != nil:

@@ -155,6 +155,26 @@ func (l *lost) add(j *job) {
 	}
 }
 
+// merge adds what was lost after l.
+func (l *lost) merge(o *lost) {
+	l.any = l.any || o.any
+	l.number(o.first)
+	l.number(o.last)
+	if l.from == 0 {
+		l.from = o.from
+	}
+	l.to = max(l.to, o.to)
+	l.state, l.reload = l.state || o.state, l.reload || o.reload
+	for u, mver := range o.out {
+		if l.out == nil {
+			l.out = map[im.UserID]im.MVer{}
+		}
+		if _, there := l.out[u]; there || len(l.out) < maxOut {
+			l.out[u] = mver
+		}
+	}
+}
+
 func (l *lost) number(n im.Seq) {
 	if n == 0 {
 		return
@@ -257,6 +277,7 @@ func (w *fan) do(t *turn) {
 				w.jobs--
 				w.bytes -= t.jobs[i].size()
 			}
+			gone.merge(&t.lost) // lost while this turn went on
 			t.jobs, t.lost = nil, gone
 		}
 		t.jobs = append(rest, t.jobs...)

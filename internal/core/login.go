@@ -77,6 +77,9 @@ func (c *Core) signIn(ctx context.Context, l Login) (*Session, error) {
 	}
 	err = c.join(s)
 	c.expiry.add(s, claims.Expires)
+	if s.over.Load() { // replaced meanwhile: who ended it did not find it there
+		c.expiry.remove(s)
+	}
 	c.joining.remove(s)
 	switch {
 	case s.isStruck():
@@ -252,6 +255,11 @@ func (s *Session) Renew(ctx context.Context, token string) (time.Time, error) {
 		s.claims = before
 	}
 	s.mu.Unlock()
+	if err != nil && s.c.rev != nil { // a revocation of it in between found the other token here
+		if e := s.c.rev.Check(ctx, before, s.device); im.AsError(e) != nil && im.AsError(e).Code == im.CodeRevoked {
+			s.end(endRevoked())
+		}
+	}
 	switch {
 	case err != nil:
 		return time.Time{}, err

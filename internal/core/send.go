@@ -251,6 +251,9 @@ func errWaits() *im.Error {
 // answered whatever holds by now. No lock is held.
 func (l *lane) refuse(snd *Send, err *im.Error) {
 	at := snd.at
+	if at.conv == 0 && at.peer == "" && err.Kind == im.NotFound {
+		at.conv = noConv
+	}
 	if snd.Msg.Flags == im.Status || at.conv == 0 && at.peer == "" {
 		snd.finish(err)
 		return
@@ -280,6 +283,10 @@ func (l *lane) refuse(snd *Send, err *im.Error) {
 		snd.finish(err)
 	}
 }
+
+// noConv is a conversation that no store has. What is not there is asked for under it,
+// so that the answer takes as long as that of one the user is not in.
+const noConv im.ConvID = 1 << 62
 
 // durable is the store's completion.
 func (snd *Send) durable() {

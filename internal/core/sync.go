@@ -15,6 +15,7 @@ const (
 	maxSync         = 1000
 	defaultSyncPage = 20
 	maxSyncPage     = 50
+	lineBytes       = 256       // of one conversation without its messages, about
 	syncBytes       = 256 << 10 // of messages in one answer, of which the last may go over it
 	rowsChunk       = 1000
 )
@@ -200,6 +201,7 @@ func (p *syncPart) tell(id im.ConvID) error {
 			p.bytes -= m.Size()
 		}
 	}
+	p.bytes -= lineBytes // a line is no message, but takes its room in the answer
 	p.Conversations = append(p.Conversations, conv)
 	return nil
 }

@@ -93,9 +93,22 @@ func (m *Message) VisibleTo(u UserID) bool {
 	return false
 }
 
-// Size is what the message weighs in queues and batches, in bytes.
+// Size is what the message weighs in queues, pages and batches, in bytes: about what
+// it takes on the wire.
 func (m *Message) Size() int {
-	return 64 + len(m.ID) + len(m.Sender) + len(m.Device) + len(m.Type) + len(m.Body) + len(m.Digest) + len(m.Push)
+	n := 64 + len(m.ID) + len(m.Sender) + len(m.Device) + len(m.Type) + len(m.Body) + len(m.Digest) + len(m.Push)
+	if m.Mentions != nil {
+		n += sizeUsers(m.Mentions.Users)
+	}
+	return n + sizeUsers(m.To)
+}
+
+func sizeUsers(users []UserID) int {
+	n := 0
+	for _, u := range users {
+		n += 4 + len(u)
+	}
+	return n
 }
 
 // ChangeKind says what a change did.
