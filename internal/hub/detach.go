@@ -208,7 +208,7 @@ func (h *Hub) Tick() {
 	now := h.cfg.Clock()
 	for h.dropFirst(now) {
 	}
-	if h.starved.Load() && h.bytes.Load() < h.cfg.Bytes-h.cfg.Bytes/8 {
+	if h.starved.Load() && h.roomToFeed() {
 		h.starved.Store(false)
 		h.Each(func(s *Session) bool { s.Nudge(); return true })
 	}

@@ -163,12 +163,16 @@ func (s *Session) hungry() bool {
 	if len(s.queue)-s.head >= MaxQueued/4 || s.weight.Load() >= MaxQueuedBytes/4 || !s.windowRoom(0) {
 		return false
 	}
-	if s.hub.bytes.Load()+FeedBytes > s.hub.cfg.Bytes {
+	if !s.hub.roomToFeed() {
 		s.hub.starved.Store(true) // Tick looks again
 		return false
 	}
 	return true
 }
+
+// roomToFeed says whether all outboxes together leave room for a piece. Tick must ask
+// the same as hungry: whoever was refused waits for nothing else.
+func (h *Hub) roomToFeed() bool { return h.bytes.Load()+FeedBytes <= h.cfg.Bytes }
 
 // refill asks the owner to sync if too much was missed for anything else, or else
 // says that a feeder is to be called. mu is held, lag is not nil.

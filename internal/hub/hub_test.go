@@ -513,6 +513,37 @@ func TestIdleSessionsHoldNothing(t *testing.T) {
 	}
 }
 
+// Whoever was starved is fed as soon as a piece has room again: outboxes may stay that
+// full for long.
+func TestStarvedSessionsAreFedNearTheBound(t *testing.T) {
+	const limit, size = 4 << 20, 40 << 10
+	h := newHouse(hub.Config{Bytes: limit})
+	var others []*hub.Session
+	for i := 0; h.Stats().Bytes+2*size <= limit; i++ { // each too small to be emptied for others
+		s, _ := h.add(im.UserID(fmt.Sprint("u", i)), "phone")
+		s.Offer("g/x", message(1, 1, size), nil)
+		others = append(others, s)
+	}
+	s, _ := h.add("bob", "phone")
+	s.Offer("u/ann", message(2, 1, 2*size), nil)
+	if n, _ := s.Behind(); n != 1 || h.feeds() != 0 {
+		t.Fatalf("behind in %d, or fed without room", n)
+	}
+	for i := 0; h.Stats().Bytes+hub.FeedBytes > limit; i++ {
+		others[i].Drop()
+	}
+	if h.Stats().Bytes < limit-limit/8 {
+		t.Fatalf("%d bytes: too few for this test", h.Stats().Bytes)
+	}
+	h.Tick()
+	if h.feeds() != 1 {
+		t.Fatal("nobody is fed although there is room for a piece")
+	}
+	if _, ok := s.Next(); !ok {
+		t.Fatal("the one who was behind is not fed")
+	}
+}
+
 // What could not be fed because all outboxes were full is, when there is room.
 func TestStarvedSessionsAreLookedAfter(t *testing.T) {
 	const limit = 1 << 20
