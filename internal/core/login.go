@@ -256,7 +256,7 @@ func (s *Session) Renew(ctx context.Context, token string) (time.Time, error) {
 	}
 	s.mu.Unlock()
 	if err != nil && s.c.rev != nil { // a revocation of it in between found the other token here
-		if e := s.c.rev.Check(ctx, before, s.device); im.AsError(e) != nil && im.AsError(e).Code == im.CodeRevoked {
+		if e := s.c.rev.Check(context.WithoutCancel(ctx), before, s.device); im.AsError(e) != nil && im.AsError(e).Code == im.CodeRevoked {
 			s.end(endRevoked())
 		}
 	}
