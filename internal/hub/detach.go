@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"time"
 
 	"github.com/anser-im/anser/internal/im"
@@ -150,8 +151,31 @@ func (h *Hub) park(s *Session) {
 		h.undetach(s)
 		return
 	}
+	h.dropCrowd(s.User)
 	if n > h.cfg.Detached {
 		h.dropOldest()
+	}
+}
+
+// dropCrowd ends the sessions of u that have been detached for longest, but for
+// Config.DetachedOwn. A device that comes under ever new ids would otherwise make all
+// that is done for u dear, and push out what others could resume.
+func (h *Hub) dropCrowd(u im.UserID) {
+	all := h.Sessions(u)
+	if len(all) <= h.cfg.DetachedOwn {
+		return
+	}
+	var away []*Session
+	h.detached.mu.Lock()
+	for _, s := range all {
+		if s.parked {
+			away = append(away, s)
+		}
+	}
+	slices.SortStableFunc(away, func(a, b *Session) int { return a.until.Compare(b.until) })
+	h.detached.mu.Unlock()
+	for _, s := range away[:max(0, len(away)-h.cfg.DetachedOwn)] {
+		h.drop(s)
 	}
 }
 
@@ -191,6 +215,12 @@ func (h *Hub) dropFirst(now time.Time) bool {
 		return false
 	}
 	h.detached.mu.Unlock()
+	h.drop(s)
+	return true
+}
+
+// drop ends a detached session.
+func (h *Hub) drop(s *Session) {
 	h.undetach(s)
 	s.mu.Lock()
 	if s.owner == nil && !s.gone { // else it was resumed or ended just now
@@ -198,7 +228,6 @@ func (h *Hub) dropFirst(now time.Time) bool {
 	} else {
 		s.mu.Unlock()
 	}
-	return true
 }
 
 // Tick ends detached sessions whose time is over, and looks after sessions that could

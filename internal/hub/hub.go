@@ -26,6 +26,7 @@ const (
 type Config struct {
 	Bytes       int64            // all outboxes together; 0 = 256 MiB
 	Detached    int              // sessions kept without a link; 0 = 100,000
+	DetachedOwn int              // of them of one user; 0 = 20
 	DetachedFor time.Duration    // how long; 0 = 5 min
 	Clock       func() time.Time // nil = time.Now
 
@@ -110,6 +111,9 @@ func New(cfg Config) *Hub {
 	}
 	if cfg.Detached == 0 {
 		cfg.Detached = 100_000
+	}
+	if cfg.DetachedOwn == 0 {
+		cfg.DetachedOwn = 20 // twice im.Limits.Sessions
 	}
 	if cfg.DetachedFor == 0 {
 		cfg.DetachedFor = 5 * time.Minute

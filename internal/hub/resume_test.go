@@ -189,6 +189,46 @@ func TestDetachedSessionsAreFewAndShort(t *testing.T) {
 	}
 }
 
+// However many devices a user makes up, he leaves few sessions behind, and others keep
+// theirs.
+func TestDetachedSessionsOfOneUserAreFew(t *testing.T) {
+	h := newHouse(hub.Config{Detached: 50})
+	other, l := h.add("ann", "phone")
+	other.Detach(l)
+	live, _ := h.add("bob", "desk")
+	first, fl := h.add("bob", "phone")
+	id := first.ID()
+	first.Detach(fl)
+	var all []*hub.Session
+	for i := range 200 {
+		h.now = h.now.Add(time.Second)
+		s, l := h.add("bob", im.DeviceID(fmt.Sprint("d", i)))
+		s.Detach(l)
+		all = append(all, s)
+		if i == 10 { // what came back and went again is not old
+			l := &link{}
+			if _, _, ok := first.Resume(l, id, 0, nil); !ok {
+				t.Fatal("not resumed")
+			}
+			first.Detach(l)
+		}
+		if i == 20 && first.Gone() || len(h.Sessions("bob")) > 22 {
+			t.Fatalf("after %d: gone %v, %d sessions", i, first.Gone(), len(h.Sessions("bob")))
+		}
+	}
+	for i, s := range all {
+		if s.Gone() != (i < 180) {
+			t.Fatalf("session %d: gone %v", i, s.Gone())
+		}
+	}
+	if live.Gone() || other.Gone() {
+		t.Fatalf("gone: the live one %v, another's %v", live.Gone(), other.Gone())
+	}
+	if st := h.Stats(); st.Detached != 21 || len(h.left) != 181 || len(h.Sessions("bob")) != 21 {
+		t.Fatalf("%+v, %d left, %d sessions", st, len(h.left), len(h.Sessions("bob")))
+	}
+}
+
 // Detached sessions are the first to go when memory is short.
 func TestDetachedSessionsCountInTheBudget(t *testing.T) {
 	h := newHouse(hub.Config{Bytes: 64 << 10})
