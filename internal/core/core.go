@@ -62,7 +62,7 @@ func New(cfg Config, st store.Store, v *auth.Verifier, r *auth.Revoker) *Core {
 	c := &Core{cfg: cfg, st: st, ver: v, rev: r, log: cfg.Log, seed: maphash.MakeSeed()}
 	c.ctx, c.halt = context.WithCancel(context.Background())
 	c.hub = hub.New(hub.Config{
-		Bytes: cfg.OutboxBytes, Detached: cfg.Limits.Detached, DetachedFor: cfg.Limits.DetachedFor,
+		Bytes: cfg.OutboxBytes, DetachedOwn: max(0, 2*cfg.Limits.Sessions), Detached: cfg.Limits.Detached, DetachedFor: cfg.Limits.DetachedFor,
 		Clock: cfg.Clock, Feed: c.feeders.add, Left: c.left,
 	})
 	c.joining.open()
