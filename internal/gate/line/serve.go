@@ -1,10 +1,8 @@
 package line
 
 import (
-	"context"
 	"errors"
 	"net"
-	"net/netip"
 
 	"github.com/anser-im/anser/internal/gate"
 )
@@ -30,11 +28,8 @@ func (d *Door) Serve(ln net.Listener) error {
 		d.mu.Unlock()
 		go func() {
 			defer d.conns.Done()
-			var signedIn func()
-			if l := gate.LinkOf(nc); l != nil {
-				signedIn = l.SignedIn
-			}
-			d.ServeConn(d.ctx, nc, addrOf(nc), signedIn)
+			l := gate.LinkOf(nc)
+			d.ServeConn(d.ctx, nc, l.Addr(), l.SignedIn)
 		}()
 	}
 }
@@ -46,25 +41,4 @@ func (d *Door) Close() {
 	d.stop()
 	d.mu.Unlock()
 	d.conns.Wait()
-}
-
-// Drain is Close that waits no longer than ctx.
-func (d *Door) Drain(ctx context.Context) {
-	done := make(chan struct{})
-	go func() {
-		d.Close()
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
-}
-
-func addrOf(nc net.Conn) netip.Addr {
-	ap, err := netip.ParseAddrPort(nc.RemoteAddr().String())
-	if err != nil { // a pipe
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
 }
