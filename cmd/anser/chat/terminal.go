@@ -18,7 +18,8 @@ import (
 // terminal is the screen of people: what arrives is printed above what is being typed.
 //
 // The line editor belongs to the goroutine that reads lines. Others leave what they
-// want printed in due and feed the editor a key that is bound to printing it.
+// want printed in due and have the editor draw; while it draws it feeds itself a key
+// that is bound to printing what is due (its queue of fed keys is not safe for others).
 type terminal struct {
 	sh *readline.Shell
 	a  *app
@@ -30,9 +31,10 @@ type terminal struct {
 	below   string   // guarded by mu: to be shown below what is typed
 }
 
-// printKey is a key that no keyboard has; printCommand is what it does.
+// printKey is a key that nobody needs (Ctrl-^), one byte, so that it is never seen in
+// part; printCommand is what it does.
 const (
-	printKey     = "\x1b[9999~"
+	printKey     = "\x1e"
 	printCommand = "chat-print"
 )
 
@@ -61,7 +63,7 @@ func (t *terminal) attach(a *app) {
 		if len(line) > 0 && line[0] != '/' {
 			a.isTyping()
 		}
-		t.ask() // the editor drops keys that were fed before it began its line
+		t.feed()
 		t.reserve(line)
 		return string(line)
 	}
@@ -90,14 +92,14 @@ func (t *terminal) print(lines ...string) {
 		t.flush()
 	}
 	t.mu.Unlock()
-	t.ask()
+	t.sh.Keys.RequestRefresh()
 }
 
 func (t *terminal) refresh() {
 	t.mu.Lock()
 	t.redraw = t.reading
 	t.mu.Unlock()
-	t.ask()
+	t.sh.Keys.RequestRefresh()
 }
 
 // hint shows a line below what is typed until the next key.
@@ -105,16 +107,15 @@ func (t *terminal) hint(text string) {
 	t.mu.Lock()
 	t.below = t.a.p.dim(text)
 	t.mu.Unlock()
-	t.ask()
+	t.sh.Keys.RequestRefresh()
 }
 
-// ask has the editor print what is due.
-func (t *terminal) ask() {
+// feed has the editor print what is due. It is called while the editor draws.
+func (t *terminal) feed() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.reading && (len(t.due) > 0 || t.redraw || t.below != "") {
 		t.sh.Keys.Feed(false, []rune(printKey)...)
-		t.sh.Keys.RequestRefresh()
 	}
 }
 
