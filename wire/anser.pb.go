@@ -155,6 +155,7 @@ type Hello struct {
 	Network       string                 `protobuf:"bytes,7,opt,name=network,proto3" json:"network,omitempty"`           // label of the client's network: "wifi:home", "cell:46000"; for the heartbeat's start
 	NextS         uint32                 `protobuf:"varint,8,opt,name=next_s,json=nextS,proto3" json:"next_s,omitempty"` // seconds until my first beat at the latest; 0 = the server's default
 	Caps          *Caps                  `protobuf:"bytes,9,opt,name=caps,proto3" json:"caps,omitempty"`                 // what this client can do; absent = nothing of it
+	Locale        string                 `protobuf:"bytes,10,opt,name=locale,proto3" json:"locale,omitempty"`            // language of digests: "en", "zh-CN"; empty = the server's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -250,6 +251,13 @@ func (x *Hello) GetCaps() *Caps {
 		return x.Caps
 	}
 	return nil
+}
+
+func (x *Hello) GetLocale() string {
+	if x != nil {
+		return x.Locale
+	}
+	return ""
 }
 
 // Device says which device of the user this is.
@@ -1067,6 +1075,7 @@ type SendOptions struct {
 	Expires       int64                  `protobuf:"varint,5,opt,name=expires,proto3" json:"expires,omitempty"`                // when it goes away, Unix milliseconds; 0 = never
 	Push          string                 `protobuf:"bytes,6,opt,name=push,proto3" json:"push,omitempty"`                       // text for a push notification; empty = by type
 	To            []string               `protobuf:"bytes,7,rep,name=to,proto3" json:"to,omitempty"`                           // only for these members of a group
+	BurnS         uint32                 `protobuf:"varint,8,opt,name=burn_s,json=burnS,proto3" json:"burn_s,omitempty"`       // direct: seconds it is kept once the peer has read it; 0 = it does not burn
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1148,6 +1157,13 @@ func (x *SendOptions) GetTo() []string {
 		return x.To
 	}
 	return nil
+}
+
+func (x *SendOptions) GetBurnS() uint32 {
+	if x != nil {
+		return x.BurnS
+	}
+	return 0
 }
 
 // SendAck is frame 8: the message is durable (code 0), or refused.
@@ -1437,6 +1453,12 @@ type Message struct {
 	Recalled      bool                   `protobuf:"varint,19,opt,name=recalled,proto3" json:"recalled,omitempty"`                      // body, digest and mentions are gone
 	RecalledBy    string                 `protobuf:"bytes,20,opt,name=recalled_by,json=recalledBy,proto3" json:"recalled_by,omitempty"` // who did it
 	Edited        int64                  `protobuf:"varint,21,opt,name=edited,proto3" json:"edited,omitempty"`                          // when it was last edited, Unix milliseconds; 0 = never
+	Silent        bool                   `protobuf:"varint,22,opt,name=silent,proto3" json:"silent,omitempty"`                          // recalled without a trace: show nothing in its place
+	BurnS         uint32                 `protobuf:"varint,23,opt,name=burn_s,json=burnS,proto3" json:"burn_s,omitempty"`               // seconds it is kept once the peer has read it; then `expires` says until when; 0 = it does not burn
+	Reactions     []*Reaction            `protobuf:"bytes,24,rep,name=reactions,proto3" json:"reactions,omitempty"`                     // in the order in which each key first came
+	Expansion     []*Pair                `protobuf:"bytes,25,rep,name=expansion,proto3" json:"expansion,omitempty"`                     // keys added after it was sent, by key
+	Pin           *Pin                   `protobuf:"bytes,26,opt,name=pin,proto3" json:"pin,omitempty"`                                 // absent = not pinned
+	Origin        *Origin                `protobuf:"bytes,27,opt,name=origin,proto3" json:"origin,omitempty"`                           // absent = not forwarded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1618,18 +1640,282 @@ func (x *Message) GetEdited() int64 {
 	return 0
 }
 
+func (x *Message) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+func (x *Message) GetBurnS() uint32 {
+	if x != nil {
+		return x.BurnS
+	}
+	return 0
+}
+
+func (x *Message) GetReactions() []*Reaction {
+	if x != nil {
+		return x.Reactions
+	}
+	return nil
+}
+
+func (x *Message) GetExpansion() []*Pair {
+	if x != nil {
+		return x.Expansion
+	}
+	return nil
+}
+
+func (x *Message) GetPin() *Pin {
+	if x != nil {
+		return x.Pin
+	}
+	return nil
+}
+
+func (x *Message) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+// Reaction is how many users have put one sign on a message. A key that begins with
+// "vote:" counts the votes for an option of a poll.
+type Reaction struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`      // an emoji or a word
+	Count         uint32                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // users
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reaction) Reset() {
+	*x = Reaction{}
+	mi := &file_anser_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reaction) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reaction) ProtoMessage() {}
+
+func (x *Reaction) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reaction.ProtoReflect.Descriptor instead.
+func (*Reaction) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Reaction) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Reaction) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// Pair is a key and its value.
+type Pair struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`     // what it is called
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // what it holds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pair) Reset() {
+	*x = Pair{}
+	mi := &file_anser_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pair) ProtoMessage() {}
+
+func (x *Pair) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pair.ProtoReflect.Descriptor instead.
+func (*Pair) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Pair) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Pair) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// Pin says who pinned a message.
+type Pin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            string                 `protobuf:"bytes,1,opt,name=by,proto3" json:"by,omitempty"`      // user id
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"` // Unix milliseconds
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Pin) Reset() {
+	*x = Pin{}
+	mi := &file_anser_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Pin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Pin) ProtoMessage() {}
+
+func (x *Pin) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Pin.ProtoReflect.Descriptor instead.
+func (*Pin) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Pin) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Pin) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// Origin says where a forwarded message comes from; it gives no right.
+type Origin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sender        string                 `protobuf:"bytes,1,opt,name=sender,proto3" json:"sender,omitempty"` // of the original
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`    // of the original
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`     // of the original
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Origin) Reset() {
+	*x = Origin{}
+	mi := &file_anser_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Origin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Origin) ProtoMessage() {}
+
+func (x *Origin) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Origin.ProtoReflect.Descriptor instead.
+func (*Origin) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Origin) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *Origin) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Origin) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
 // Mentions say whom a message names.
 type Mentions struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	All           bool                   `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`    // everybody in the group
-	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // by name; at most Limits.max_mentions
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"` // by name; at most Limits.max_mentions. In a message those of `roles` too
+	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"` // everybody who has this role: owner, admin; for people to read once it is sent
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mentions) Reset() {
 	*x = Mentions{}
-	mi := &file_anser_proto_msgTypes[17]
+	mi := &file_anser_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1927,7 @@ func (x *Mentions) String() string {
 func (*Mentions) ProtoMessage() {}
 
 func (x *Mentions) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[17]
+	mi := &file_anser_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1940,7 @@ func (x *Mentions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mentions.ProtoReflect.Descriptor instead.
 func (*Mentions) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{17}
+	return file_anser_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Mentions) GetAll() bool {
@@ -1671,25 +1957,36 @@ func (x *Mentions) GetUsers() []string {
 	return nil
 }
 
+func (x *Mentions) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
 // Change is one entry of a conversation's change log.
 type Change struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`        // its number in the change log
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the message it altered
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`       // edit, recall; in the log of "me": block, unblock
-	By            string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`           // who made it
-	Device        string                 `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`   // of who made it
-	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`           // client id of the change
-	Time          int64                  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`      // Unix milliseconds
-	Peer          string                 `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`       // with block and unblock: whom
-	Message       *Message               `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"` // the message as it is now; in the log of "me" absent
+	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`         // its number in the change log
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`         // of the message it altered
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`        // edit, recall, react, expand, pin, delete, restore, burn; in the log of "me": block, unblock, note
+	By            string                 `protobuf:"bytes,4,opt,name=by,proto3" json:"by,omitempty"`            // who made it
+	Device        string                 `protobuf:"bytes,5,opt,name=device,proto3" json:"device,omitempty"`    // of who made it
+	Id            string                 `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`            // client id of the change
+	Time          int64                  `protobuf:"varint,7,opt,name=time,proto3" json:"time,omitempty"`       // Unix milliseconds
+	Peer          string                 `protobuf:"bytes,8,opt,name=peer,proto3" json:"peer,omitempty"`        // with block and unblock: whom
+	Message       *Message               `protobuf:"bytes,9,opt,name=message,proto3" json:"message,omitempty"`  // the message as it is now; absent with delete, and in the log of "me"
+	Added         []string               `protobuf:"bytes,10,rep,name=added,proto3" json:"added,omitempty"`     // react: keys that `by` added
+	Removed       []string               `protobuf:"bytes,11,rep,name=removed,proto3" json:"removed,omitempty"` // react: keys that `by` took away
+	Key           string                 `protobuf:"bytes,12,opt,name=key,proto3" json:"key,omitempty"`         // note: which one: draft/<conv>, profile, notify, saved/..., reminder/...
+	Value         []byte                 `protobuf:"bytes,13,opt,name=value,proto3" json:"value,omitempty"`     // note: what it holds now; absent = it is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_anser_proto_msgTypes[18]
+	mi := &file_anser_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1701,7 +1998,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[18]
+	mi := &file_anser_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1714,7 +2011,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{18}
+	return file_anser_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Change) GetVer() uint64 {
@@ -1780,6 +2077,34 @@ func (x *Change) GetMessage() *Message {
 	return nil
 }
 
+func (x *Change) GetAdded() []string {
+	if x != nil {
+		return x.Added
+	}
+	return nil
+}
+
+func (x *Change) GetRemoved() []string {
+	if x != nil {
+		return x.Removed
+	}
+	return nil
+}
+
+func (x *Change) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Change) GetValue() []byte {
+	if x != nil {
+		return x.Value
+	}
+	return nil
+}
+
 // State carries absolute values of what has no number. Absent parts did not move.
 type State struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1793,7 +2118,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_anser_proto_msgTypes[19]
+	mi := &file_anser_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1805,7 +2130,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[19]
+	mi := &file_anser_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1818,7 +2143,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{19}
+	return file_anser_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *State) GetHead() *Head {
@@ -1867,7 +2192,7 @@ type Head struct {
 
 func (x *Head) Reset() {
 	*x = Head{}
-	mi := &file_anser_proto_msgTypes[20]
+	mi := &file_anser_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +2204,7 @@ func (x *Head) String() string {
 func (*Head) ProtoMessage() {}
 
 func (x *Head) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[20]
+	mi := &file_anser_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +2217,7 @@ func (x *Head) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Head.ProtoReflect.Descriptor instead.
 func (*Head) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{20}
+	return file_anser_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Head) GetSeq() uint64 {
@@ -1961,22 +2286,26 @@ func (x *Head) GetMembers() uint32 {
 // Mine is what this user's row of a conversation says.
 type Mine struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`                            // the first number I may see
-	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`                            // read up to this number
-	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`                        // counted messages above it
-	UnreadAll     uint64                 `protobuf:"varint,4,opt,name=unread_all,json=unreadAll,proto3" json:"unread_all,omitempty"` // unread @all messages
-	Mentions      uint64                 `protobuf:"varint,5,opt,name=mentions,proto3" json:"mentions,omitempty"`                    // unread mentions of me by name
-	Role          string                 `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`                             // owner, admin, member; empty = not in it
-	Left          bool                   `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`                            // I am no longer in it
-	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`                            // the membership change that last touched me
-	Blocked       bool                   `protobuf:"varint,9,opt,name=blocked,proto3" json:"blocked,omitempty"`                      // direct: I blocked the peer
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`                                // the first number I may see
+	Read          uint64                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`                                // read up to this number
+	Unread        uint64                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`                            // counted messages above it
+	UnreadAll     uint64                 `protobuf:"varint,4,opt,name=unread_all,json=unreadAll,proto3" json:"unread_all,omitempty"`     // unread @all messages
+	Mentions      uint64                 `protobuf:"varint,5,opt,name=mentions,proto3" json:"mentions,omitempty"`                        // unread mentions of me by name
+	Role          string                 `protobuf:"bytes,6,opt,name=role,proto3" json:"role,omitempty"`                                 // owner, admin, member; empty = not in it
+	Left          bool                   `protobuf:"varint,7,opt,name=left,proto3" json:"left,omitempty"`                                // I am no longer in it
+	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`                                // the membership change that last touched me
+	Blocked       bool                   `protobuf:"varint,9,opt,name=blocked,proto3" json:"blocked,omitempty"`                          // direct: I blocked the peer
+	Settings      *Settings              `protobuf:"bytes,10,opt,name=settings,proto3" json:"settings,omitempty"`                        // what I have set for it; absent = nothing
+	Gone          []*SeqRange            `protobuf:"bytes,11,rep,name=gone,proto3" json:"gone,omitempty"`                                // deleted for me alone
+	Nick          string                 `protobuf:"bytes,12,opt,name=nick,proto3" json:"nick,omitempty"`                                // my name in this group
+	MutedUntil    int64                  `protobuf:"varint,13,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"` // I may not send before, Unix milliseconds; 0 = I may
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mine) Reset() {
 	*x = Mine{}
-	mi := &file_anser_proto_msgTypes[21]
+	mi := &file_anser_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1988,7 +2317,7 @@ func (x *Mine) String() string {
 func (*Mine) ProtoMessage() {}
 
 func (x *Mine) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[21]
+	mi := &file_anser_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2001,7 +2330,7 @@ func (x *Mine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mine.ProtoReflect.Descriptor instead.
 func (*Mine) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{21}
+	return file_anser_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Mine) GetFrom() uint64 {
@@ -2067,6 +2396,180 @@ func (x *Mine) GetBlocked() bool {
 	return false
 }
 
+func (x *Mine) GetSettings() *Settings {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
+func (x *Mine) GetGone() []*SeqRange {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+func (x *Mine) GetNick() string {
+	if x != nil {
+		return x.Nick
+	}
+	return ""
+}
+
+func (x *Mine) GetMutedUntil() int64 {
+	if x != nil {
+		return x.MutedUntil
+	}
+	return 0
+}
+
+// Settings are what I have set for a conversation.
+type Settings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Pinned        int64                  `protobuf:"varint,1,opt,name=pinned,proto3" json:"pinned,omitempty"`     // since when, Unix milliseconds; 0 = not
+	Level         string                 `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`        // what I am notified of: all, mentions, me, at_all, none; empty = as inherited
+	Hidden        uint64                 `protobuf:"varint,3,opt,name=hidden,proto3" json:"hidden,omitempty"`     // hidden until a message above this number comes; 0 = not
+	Archived      bool                   `protobuf:"varint,4,opt,name=archived,proto3" json:"archived,omitempty"` // in the archive
+	Marked        bool                   `protobuf:"varint,5,opt,name=marked,proto3" json:"marked,omitempty"`     // marked unread by hand
+	Tags          []string               `protobuf:"bytes,6,rep,name=tags,proto3" json:"tags,omitempty"`          // my folders
+	Remark        string                 `protobuf:"bytes,7,opt,name=remark,proto3" json:"remark,omitempty"`      // my own name for it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_anser_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Settings) GetPinned() int64 {
+	if x != nil {
+		return x.Pinned
+	}
+	return 0
+}
+
+func (x *Settings) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Settings) GetHidden() uint64 {
+	if x != nil {
+		return x.Hidden
+	}
+	return 0
+}
+
+func (x *Settings) GetArchived() bool {
+	if x != nil {
+		return x.Archived
+	}
+	return false
+}
+
+func (x *Settings) GetMarked() bool {
+	if x != nil {
+		return x.Marked
+	}
+	return false
+}
+
+func (x *Settings) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Settings) GetRemark() string {
+	if x != nil {
+		return x.Remark
+	}
+	return ""
+}
+
+// SeqRange is the numbers from..to, both inclusive.
+type SeqRange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"` // the first
+	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`     // the last
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SeqRange) Reset() {
+	*x = SeqRange{}
+	mi := &file_anser_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeqRange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeqRange) ProtoMessage() {}
+
+func (x *SeqRange) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SeqRange.ProtoReflect.Descriptor instead.
+func (*SeqRange) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *SeqRange) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *SeqRange) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
 // Peer is the other side of a direct conversation.
 type Peer struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2078,7 +2581,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_anser_proto_msgTypes[22]
+	mi := &file_anser_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2593,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[22]
+	mi := &file_anser_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2606,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{22}
+	return file_anser_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Peer) GetRead() uint64 {
@@ -2131,7 +2634,7 @@ type Reader struct {
 
 func (x *Reader) Reset() {
 	*x = Reader{}
-	mi := &file_anser_proto_msgTypes[23]
+	mi := &file_anser_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2646,7 @@ func (x *Reader) String() string {
 func (*Reader) ProtoMessage() {}
 
 func (x *Reader) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[23]
+	mi := &file_anser_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2659,7 @@ func (x *Reader) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reader.ProtoReflect.Descriptor instead.
 func (*Reader) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{23}
+	return file_anser_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Reader) GetUser() string {
@@ -2184,7 +2687,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_anser_proto_msgTypes[24]
+	mi := &file_anser_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2699,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[24]
+	mi := &file_anser_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2712,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{24}
+	return file_anser_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Ack) GetPush() uint64 {
@@ -2237,7 +2740,7 @@ type Pulled struct {
 
 func (x *Pulled) Reset() {
 	*x = Pulled{}
-	mi := &file_anser_proto_msgTypes[25]
+	mi := &file_anser_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2249,7 +2752,7 @@ func (x *Pulled) String() string {
 func (*Pulled) ProtoMessage() {}
 
 func (x *Pulled) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[25]
+	mi := &file_anser_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2262,7 +2765,7 @@ func (x *Pulled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pulled.ProtoReflect.Descriptor instead.
 func (*Pulled) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{25}
+	return file_anser_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Pulled) GetConv() string {
@@ -2294,7 +2797,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_anser_proto_msgTypes[26]
+	mi := &file_anser_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2809,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[26]
+	mi := &file_anser_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2822,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{26}
+	return file_anser_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Signal) GetConv() string {
@@ -2379,7 +2882,7 @@ type GoAway struct {
 
 func (x *GoAway) Reset() {
 	*x = GoAway{}
-	mi := &file_anser_proto_msgTypes[27]
+	mi := &file_anser_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2391,7 +2894,7 @@ func (x *GoAway) String() string {
 func (*GoAway) ProtoMessage() {}
 
 func (x *GoAway) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[27]
+	mi := &file_anser_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2404,7 +2907,7 @@ func (x *GoAway) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GoAway.ProtoReflect.Descriptor instead.
 func (*GoAway) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{27}
+	return file_anser_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GoAway) GetReason() string {
@@ -2465,7 +2968,7 @@ type ClientState struct {
 
 func (x *ClientState) Reset() {
 	*x = ClientState{}
-	mi := &file_anser_proto_msgTypes[28]
+	mi := &file_anser_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2980,7 @@ func (x *ClientState) String() string {
 func (*ClientState) ProtoMessage() {}
 
 func (x *ClientState) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[28]
+	mi := &file_anser_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2993,7 @@ func (x *ClientState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientState.ProtoReflect.Descriptor instead.
 func (*ClientState) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{28}
+	return file_anser_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ClientState) GetBackground() bool {
@@ -2545,7 +3048,7 @@ type Cancel struct {
 
 func (x *Cancel) Reset() {
 	*x = Cancel{}
-	mi := &file_anser_proto_msgTypes[29]
+	mi := &file_anser_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2557,7 +3060,7 @@ func (x *Cancel) String() string {
 func (*Cancel) ProtoMessage() {}
 
 func (x *Cancel) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[29]
+	mi := &file_anser_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2570,7 +3073,7 @@ func (x *Cancel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cancel.ProtoReflect.Descriptor instead.
 func (*Cancel) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{29}
+	return file_anser_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Cancel) GetId() uint64 {
@@ -2593,7 +3096,7 @@ type SyncRequest struct {
 
 func (x *SyncRequest) Reset() {
 	*x = SyncRequest{}
-	mi := &file_anser_proto_msgTypes[30]
+	mi := &file_anser_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +3108,7 @@ func (x *SyncRequest) String() string {
 func (*SyncRequest) ProtoMessage() {}
 
 func (x *SyncRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[30]
+	mi := &file_anser_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +3121,7 @@ func (x *SyncRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncRequest.ProtoReflect.Descriptor instead.
 func (*SyncRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{30}
+	return file_anser_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SyncRequest) GetToken() string {
@@ -2662,7 +3165,7 @@ type SyncResponse struct {
 
 func (x *SyncResponse) Reset() {
 	*x = SyncResponse{}
-	mi := &file_anser_proto_msgTypes[31]
+	mi := &file_anser_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2674,7 +3177,7 @@ func (x *SyncResponse) String() string {
 func (*SyncResponse) ProtoMessage() {}
 
 func (x *SyncResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[31]
+	mi := &file_anser_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2687,7 +3190,7 @@ func (x *SyncResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResponse.ProtoReflect.Descriptor instead.
 func (*SyncResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{31}
+	return file_anser_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SyncResponse) GetEpoch() string {
@@ -2728,19 +3231,21 @@ func (x *SyncResponse) GetMore() bool {
 // Conversation is all that a list of conversations shows.
 type Conversation struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`   // its address
-	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`   // how far it has got
-	Mine          *Mine                  `protobuf:"bytes,3,opt,name=mine,proto3" json:"mine,omitempty"`   // what it is to me
-	Peer          *Peer                  `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`   // direct: how far the other has got
-	Group         *Group                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"` // of a group
-	Page          *Range                 `protobuf:"bytes,6,opt,name=page,proto3" json:"page,omitempty"`   // its newest messages
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`     // its address
+	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`     // how far it has got
+	Mine          *Mine                  `protobuf:"bytes,3,opt,name=mine,proto3" json:"mine,omitempty"`     // what it is to me
+	Peer          *Peer                  `protobuf:"bytes,4,opt,name=peer,proto3" json:"peer,omitempty"`     // direct: how far the other has got
+	Group         *Group                 `protobuf:"bytes,5,opt,name=group,proto3" json:"group,omitempty"`   // of a group
+	Page          *Range                 `protobuf:"bytes,6,opt,name=page,proto3" json:"page,omitempty"`     // its newest messages
+	Digest        string                 `protobuf:"bytes,7,opt,name=digest,proto3" json:"digest,omitempty"` // one line for the newest shown message, in my language; empty = it has none
+	Level         string                 `protobuf:"bytes,8,opt,name=level,proto3" json:"level,omitempty"`   // what I am notified of, after all that is inherited
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conversation) Reset() {
 	*x = Conversation{}
-	mi := &file_anser_proto_msgTypes[32]
+	mi := &file_anser_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +3257,7 @@ func (x *Conversation) String() string {
 func (*Conversation) ProtoMessage() {}
 
 func (x *Conversation) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[32]
+	mi := &file_anser_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +3270,7 @@ func (x *Conversation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conversation.ProtoReflect.Descriptor instead.
 func (*Conversation) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{32}
+	return file_anser_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Conversation) GetConv() string {
@@ -2810,6 +3315,20 @@ func (x *Conversation) GetPage() *Range {
 	return nil
 }
 
+func (x *Conversation) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *Conversation) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
 // Group is what a group is called and how it behaves.
 type Group struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2819,13 +3338,14 @@ type Group struct {
 	History       string                 `protobuf:"bytes,4,opt,name=history,proto3" json:"history,omitempty"`  // what a newcomer sees: joined = from his coming on, all = everything
 	Members       uint32                 `protobuf:"varint,5,opt,name=members,proto3" json:"members,omitempty"` // how many
 	Owner         string                 `protobuf:"bytes,6,opt,name=owner,proto3" json:"owner,omitempty"`      // user id; empty = not told here
+	Mute          bool                   `protobuf:"varint,7,opt,name=mute,proto3" json:"mute,omitempty"`       // only owner and admins may send
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_anser_proto_msgTypes[33]
+	mi := &file_anser_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2837,7 +3357,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[33]
+	mi := &file_anser_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2850,7 +3370,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{33}
+	return file_anser_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Group) GetId() string {
@@ -2895,6 +3415,13 @@ func (x *Group) GetOwner() string {
 	return ""
 }
 
+func (x *Group) GetMute() bool {
+	if x != nil {
+		return x.Mute
+	}
+	return false
+}
+
 // Range is a covered range: every number in from..to without a message here is
 // settled for this reader.
 type Range struct {
@@ -2902,13 +3429,14 @@ type Range struct {
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`        // the first number covered
 	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`            // the last number covered; below from = nothing
 	Messages      []*Message             `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"` // ascending
+	Extras        []*Extra               `protobuf:"bytes,4,rep,name=extras,proto3" json:"extras,omitempty"`     // of messages that were answered, or that I reacted to, as of now; in answers only
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Range) Reset() {
 	*x = Range{}
-	mi := &file_anser_proto_msgTypes[34]
+	mi := &file_anser_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2920,7 +3448,7 @@ func (x *Range) String() string {
 func (*Range) ProtoMessage() {}
 
 func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[34]
+	mi := &file_anser_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2933,7 +3461,7 @@ func (x *Range) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Range.ProtoReflect.Descriptor instead.
 func (*Range) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{34}
+	return file_anser_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Range) GetFrom() uint64 {
@@ -2957,6 +3485,99 @@ func (x *Range) GetMessages() []*Message {
 	return nil
 }
 
+func (x *Range) GetExtras() []*Extra {
+	if x != nil {
+		return x.Extras
+	}
+	return nil
+}
+
+// Extra is what a page tells of a message besides. It is counted apart: the message's
+// `ver` does not move with it.
+type Extra struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`                                 // of the message
+	Replies       uint32                 `protobuf:"varint,2,opt,name=replies,proto3" json:"replies,omitempty"`                         // messages that answer it
+	Thread        uint32                 `protobuf:"varint,3,opt,name=thread,proto3" json:"thread,omitempty"`                           // messages in the thread that it began
+	ThreadLast    uint64                 `protobuf:"varint,4,opt,name=thread_last,json=threadLast,proto3" json:"thread_last,omitempty"` // the newest of them
+	ThreadTime    int64                  `protobuf:"varint,5,opt,name=thread_time,json=threadTime,proto3" json:"thread_time,omitempty"` // of that one
+	Mine          []string               `protobuf:"bytes,6,rep,name=mine,proto3" json:"mine,omitempty"`                                // keys of my own reactions
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Extra) Reset() {
+	*x = Extra{}
+	mi := &file_anser_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Extra) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Extra) ProtoMessage() {}
+
+func (x *Extra) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Extra.ProtoReflect.Descriptor instead.
+func (*Extra) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Extra) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Extra) GetReplies() uint32 {
+	if x != nil {
+		return x.Replies
+	}
+	return 0
+}
+
+func (x *Extra) GetThread() uint32 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+func (x *Extra) GetThreadLast() uint64 {
+	if x != nil {
+		return x.ThreadLast
+	}
+	return 0
+}
+
+func (x *Extra) GetThreadTime() int64 {
+	if x != nil {
+		return x.ThreadTime
+	}
+	return 0
+}
+
+func (x *Extra) GetMine() []string {
+	if x != nil {
+		return x.Mine
+	}
+	return nil
+}
+
 // PageRequest asks for a range of numbers.
 type PageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -2965,13 +3586,14 @@ type PageRequest struct {
 	To            uint64                 `protobuf:"varint,3,opt,name=to,proto3" json:"to,omitempty"`             // forward: 0 = the head. Both ends inclusive
 	Backward      bool                   `protobuf:"varint,4,opt,name=backward,proto3" json:"backward,omitempty"` // from `from` downward to `to`
 	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`       // 0 = 50; at most 200
+	Around        uint64                 `protobuf:"varint,6,opt,name=around,proto3" json:"around,omitempty"`     // instead of from and to: half of limit before this number, the rest from it on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PageRequest) Reset() {
 	*x = PageRequest{}
-	mi := &file_anser_proto_msgTypes[35]
+	mi := &file_anser_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2983,7 +3605,7 @@ func (x *PageRequest) String() string {
 func (*PageRequest) ProtoMessage() {}
 
 func (x *PageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[35]
+	mi := &file_anser_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2996,7 +3618,7 @@ func (x *PageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PageRequest.ProtoReflect.Descriptor instead.
 func (*PageRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{35}
+	return file_anser_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PageRequest) GetConv() string {
@@ -3034,6 +3656,13 @@ func (x *PageRequest) GetLimit() uint32 {
 	return 0
 }
 
+func (x *PageRequest) GetAround() uint64 {
+	if x != nil {
+		return x.Around
+	}
+	return 0
+}
+
 type PageResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Range         *Range                 `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"` // what is covered; less than was asked for when it is large: ask on
@@ -3044,7 +3673,7 @@ type PageResponse struct {
 
 func (x *PageResponse) Reset() {
 	*x = PageResponse{}
-	mi := &file_anser_proto_msgTypes[36]
+	mi := &file_anser_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3685,7 @@ func (x *PageResponse) String() string {
 func (*PageResponse) ProtoMessage() {}
 
 func (x *PageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[36]
+	mi := &file_anser_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3698,7 @@ func (x *PageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PageResponse.ProtoReflect.Descriptor instead.
 func (*PageResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{36}
+	return file_anser_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *PageResponse) GetRange() *Range {
@@ -3098,7 +3727,7 @@ type ChangesRequest struct {
 
 func (x *ChangesRequest) Reset() {
 	*x = ChangesRequest{}
-	mi := &file_anser_proto_msgTypes[37]
+	mi := &file_anser_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +3739,7 @@ func (x *ChangesRequest) String() string {
 func (*ChangesRequest) ProtoMessage() {}
 
 func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[37]
+	mi := &file_anser_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +3752,7 @@ func (x *ChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesRequest.ProtoReflect.Descriptor instead.
 func (*ChangesRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{37}
+	return file_anser_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ChangesRequest) GetConv() string {
@@ -3162,7 +3791,7 @@ type ChangesResponse struct {
 
 func (x *ChangesResponse) Reset() {
 	*x = ChangesResponse{}
-	mi := &file_anser_proto_msgTypes[38]
+	mi := &file_anser_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3174,7 +3803,7 @@ func (x *ChangesResponse) String() string {
 func (*ChangesResponse) ProtoMessage() {}
 
 func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[38]
+	mi := &file_anser_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3187,7 +3816,7 @@ func (x *ChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangesResponse.ProtoReflect.Descriptor instead.
 func (*ChangesResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{38}
+	return file_anser_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ChangesResponse) GetConv() string {
@@ -3250,7 +3879,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_anser_proto_msgTypes[39]
+	mi := &file_anser_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3262,7 +3891,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[39]
+	mi := &file_anser_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3275,7 +3904,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{39}
+	return file_anser_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ReadRequest) GetConv() string {
@@ -3301,7 +3930,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_anser_proto_msgTypes[40]
+	mi := &file_anser_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3942,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[40]
+	mi := &file_anser_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3955,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{40}
+	return file_anser_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ReadResponse) GetMine() *Mine {
@@ -3339,16 +3968,17 @@ func (x *ReadResponse) GetMine() *Mine {
 // RecallRequest takes a message back. Its body is removed from the server.
 type RecallRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
-	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`     // client id of this change
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`      // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`       // of the message
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`          // client id of this change
+	Silent        bool                   `protobuf:"varint,4,opt,name=silent,proto3" json:"silent,omitempty"` // clients show nothing in its place
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RecallRequest) Reset() {
 	*x = RecallRequest{}
-	mi := &file_anser_proto_msgTypes[41]
+	mi := &file_anser_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3360,7 +3990,7 @@ func (x *RecallRequest) String() string {
 func (*RecallRequest) ProtoMessage() {}
 
 func (x *RecallRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[41]
+	mi := &file_anser_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3373,7 +4003,7 @@ func (x *RecallRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecallRequest.ProtoReflect.Descriptor instead.
 func (*RecallRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{41}
+	return file_anser_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *RecallRequest) GetConv() string {
@@ -3397,6 +4027,81 @@ func (x *RecallRequest) GetId() string {
 	return ""
 }
 
+func (x *RecallRequest) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+type RecallResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`             // its number in the change log
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`           // Unix milliseconds
+	Duplicate     bool                   `protobuf:"varint,3,opt,name=duplicate,proto3" json:"duplicate,omitempty"` // it was made before
+	Former        *Message               `protobuf:"bytes,4,opt,name=former,proto3" json:"former,omitempty"`        // what it was, for its sender to write anew; absent where the time for that is over
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallResponse) Reset() {
+	*x = RecallResponse{}
+	mi := &file_anser_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallResponse) ProtoMessage() {}
+
+func (x *RecallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallResponse.ProtoReflect.Descriptor instead.
+func (*RecallResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *RecallResponse) GetVer() uint64 {
+	if x != nil {
+		return x.Ver
+	}
+	return 0
+}
+
+func (x *RecallResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *RecallResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+func (x *RecallResponse) GetFormer() *Message {
+	if x != nil {
+		return x.Former
+	}
+	return nil
+}
+
 // EditRequest gives a message another body.
 type EditRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3412,7 +4117,7 @@ type EditRequest struct {
 
 func (x *EditRequest) Reset() {
 	*x = EditRequest{}
-	mi := &file_anser_proto_msgTypes[42]
+	mi := &file_anser_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3424,7 +4129,7 @@ func (x *EditRequest) String() string {
 func (*EditRequest) ProtoMessage() {}
 
 func (x *EditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[42]
+	mi := &file_anser_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3437,7 +4142,7 @@ func (x *EditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EditRequest.ProtoReflect.Descriptor instead.
 func (*EditRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{42}
+	return file_anser_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *EditRequest) GetConv() string {
@@ -3494,7 +4199,7 @@ type ChangeResponse struct {
 
 func (x *ChangeResponse) Reset() {
 	*x = ChangeResponse{}
-	mi := &file_anser_proto_msgTypes[43]
+	mi := &file_anser_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3506,7 +4211,7 @@ func (x *ChangeResponse) String() string {
 func (*ChangeResponse) ProtoMessage() {}
 
 func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[43]
+	mi := &file_anser_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3519,7 +4224,7 @@ func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeResponse.ProtoReflect.Descriptor instead.
 func (*ChangeResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{43}
+	return file_anser_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ChangeResponse) GetVer() uint64 {
@@ -3553,7 +4258,7 @@ type ConversationRequest struct {
 
 func (x *ConversationRequest) Reset() {
 	*x = ConversationRequest{}
-	mi := &file_anser_proto_msgTypes[44]
+	mi := &file_anser_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3565,7 +4270,7 @@ func (x *ConversationRequest) String() string {
 func (*ConversationRequest) ProtoMessage() {}
 
 func (x *ConversationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[44]
+	mi := &file_anser_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3578,7 +4283,7 @@ func (x *ConversationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationRequest.ProtoReflect.Descriptor instead.
 func (*ConversationRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{44}
+	return file_anser_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ConversationRequest) GetConv() string {
@@ -3597,7 +4302,7 @@ type ConversationResponse struct {
 
 func (x *ConversationResponse) Reset() {
 	*x = ConversationResponse{}
-	mi := &file_anser_proto_msgTypes[45]
+	mi := &file_anser_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3609,7 +4314,7 @@ func (x *ConversationResponse) String() string {
 func (*ConversationResponse) ProtoMessage() {}
 
 func (x *ConversationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[45]
+	mi := &file_anser_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3622,7 +4327,7 @@ func (x *ConversationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversationResponse.ProtoReflect.Descriptor instead.
 func (*ConversationResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{45}
+	return file_anser_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ConversationResponse) GetConversation() *Conversation {
@@ -3643,7 +4348,7 @@ type MentionsRequest struct {
 
 func (x *MentionsRequest) Reset() {
 	*x = MentionsRequest{}
-	mi := &file_anser_proto_msgTypes[46]
+	mi := &file_anser_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3655,7 +4360,7 @@ func (x *MentionsRequest) String() string {
 func (*MentionsRequest) ProtoMessage() {}
 
 func (x *MentionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[46]
+	mi := &file_anser_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3668,7 +4373,7 @@ func (x *MentionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MentionsRequest.ProtoReflect.Descriptor instead.
 func (*MentionsRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{46}
+	return file_anser_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *MentionsRequest) GetConv() string {
@@ -3694,7 +4399,7 @@ type MentionsResponse struct {
 
 func (x *MentionsResponse) Reset() {
 	*x = MentionsResponse{}
-	mi := &file_anser_proto_msgTypes[47]
+	mi := &file_anser_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3706,7 +4411,7 @@ func (x *MentionsResponse) String() string {
 func (*MentionsResponse) ProtoMessage() {}
 
 func (x *MentionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[47]
+	mi := &file_anser_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3719,7 +4424,7 @@ func (x *MentionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MentionsResponse.ProtoReflect.Descriptor instead.
 func (*MentionsResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{47}
+	return file_anser_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *MentionsResponse) GetSeqs() []uint64 {
@@ -3743,7 +4448,7 @@ type GroupCreateRequest struct {
 
 func (x *GroupCreateRequest) Reset() {
 	*x = GroupCreateRequest{}
-	mi := &file_anser_proto_msgTypes[48]
+	mi := &file_anser_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3755,7 +4460,7 @@ func (x *GroupCreateRequest) String() string {
 func (*GroupCreateRequest) ProtoMessage() {}
 
 func (x *GroupCreateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[48]
+	mi := &file_anser_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3768,7 +4473,7 @@ func (x *GroupCreateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupCreateRequest.ProtoReflect.Descriptor instead.
 func (*GroupCreateRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{48}
+	return file_anser_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GroupCreateRequest) GetId() string {
@@ -3817,7 +4522,7 @@ type GroupResponse struct {
 
 func (x *GroupResponse) Reset() {
 	*x = GroupResponse{}
-	mi := &file_anser_proto_msgTypes[49]
+	mi := &file_anser_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3829,7 +4534,7 @@ func (x *GroupResponse) String() string {
 func (*GroupResponse) ProtoMessage() {}
 
 func (x *GroupResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[49]
+	mi := &file_anser_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3842,7 +4547,7 @@ func (x *GroupResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupResponse.ProtoReflect.Descriptor instead.
 func (*GroupResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{49}
+	return file_anser_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GroupResponse) GetGroup() *Group {
@@ -3871,7 +4576,7 @@ type GroupMembersRequest struct {
 
 func (x *GroupMembersRequest) Reset() {
 	*x = GroupMembersRequest{}
-	mi := &file_anser_proto_msgTypes[50]
+	mi := &file_anser_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3883,7 +4588,7 @@ func (x *GroupMembersRequest) String() string {
 func (*GroupMembersRequest) ProtoMessage() {}
 
 func (x *GroupMembersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[50]
+	mi := &file_anser_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3896,7 +4601,7 @@ func (x *GroupMembersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMembersRequest.ProtoReflect.Descriptor instead.
 func (*GroupMembersRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{50}
+	return file_anser_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GroupMembersRequest) GetConv() string {
@@ -3931,7 +4636,7 @@ type GroupMembersResponse struct {
 
 func (x *GroupMembersResponse) Reset() {
 	*x = GroupMembersResponse{}
-	mi := &file_anser_proto_msgTypes[51]
+	mi := &file_anser_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +4648,7 @@ func (x *GroupMembersResponse) String() string {
 func (*GroupMembersResponse) ProtoMessage() {}
 
 func (x *GroupMembersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[51]
+	mi := &file_anser_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +4661,7 @@ func (x *GroupMembersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMembersResponse.ProtoReflect.Descriptor instead.
 func (*GroupMembersResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{51}
+	return file_anser_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GroupMembersResponse) GetMembers() []*GroupMember {
@@ -3983,16 +4688,18 @@ func (x *GroupMembersResponse) GetMver() uint64 {
 // GroupMember is one member.
 type GroupMember struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`      // user id
-	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`      // owner, admin, member
-	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"` // has a live session on this node
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                                // user id
+	Role          string                 `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`                                // owner, admin, member
+	Online        bool                   `protobuf:"varint,3,opt,name=online,proto3" json:"online,omitempty"`                           // has a live session on this node
+	Nick          string                 `protobuf:"bytes,4,opt,name=nick,proto3" json:"nick,omitempty"`                                // name in this group
+	MutedUntil    int64                  `protobuf:"varint,5,opt,name=muted_until,json=mutedUntil,proto3" json:"muted_until,omitempty"` // may not send before, Unix milliseconds; 0 = may
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_anser_proto_msgTypes[52]
+	mi := &file_anser_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4004,7 +4711,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[52]
+	mi := &file_anser_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4017,7 +4724,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{52}
+	return file_anser_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GroupMember) GetUser() string {
@@ -4041,6 +4748,20 @@ func (x *GroupMember) GetOnline() bool {
 	return false
 }
 
+func (x *GroupMember) GetNick() string {
+	if x != nil {
+		return x.Nick
+	}
+	return ""
+}
+
+func (x *GroupMember) GetMutedUntil() int64 {
+	if x != nil {
+		return x.MutedUntil
+	}
+	return 0
+}
+
 // GroupAddRequest adds users. Owner and admins may.
 type GroupAddRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -4052,7 +4773,7 @@ type GroupAddRequest struct {
 
 func (x *GroupAddRequest) Reset() {
 	*x = GroupAddRequest{}
-	mi := &file_anser_proto_msgTypes[53]
+	mi := &file_anser_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4064,7 +4785,7 @@ func (x *GroupAddRequest) String() string {
 func (*GroupAddRequest) ProtoMessage() {}
 
 func (x *GroupAddRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[53]
+	mi := &file_anser_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4077,7 +4798,7 @@ func (x *GroupAddRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupAddRequest.ProtoReflect.Descriptor instead.
 func (*GroupAddRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{53}
+	return file_anser_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GroupAddRequest) GetConv() string {
@@ -4105,7 +4826,7 @@ type GroupRemoveRequest struct {
 
 func (x *GroupRemoveRequest) Reset() {
 	*x = GroupRemoveRequest{}
-	mi := &file_anser_proto_msgTypes[54]
+	mi := &file_anser_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4117,7 +4838,7 @@ func (x *GroupRemoveRequest) String() string {
 func (*GroupRemoveRequest) ProtoMessage() {}
 
 func (x *GroupRemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[54]
+	mi := &file_anser_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4130,7 +4851,7 @@ func (x *GroupRemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRemoveRequest.ProtoReflect.Descriptor instead.
 func (*GroupRemoveRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{54}
+	return file_anser_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GroupRemoveRequest) GetConv() string {
@@ -4159,7 +4880,7 @@ type GroupChangeResponse struct {
 
 func (x *GroupChangeResponse) Reset() {
 	*x = GroupChangeResponse{}
-	mi := &file_anser_proto_msgTypes[55]
+	mi := &file_anser_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4171,7 +4892,7 @@ func (x *GroupChangeResponse) String() string {
 func (*GroupChangeResponse) ProtoMessage() {}
 
 func (x *GroupChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[55]
+	mi := &file_anser_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4184,7 +4905,7 @@ func (x *GroupChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupChangeResponse.ProtoReflect.Descriptor instead.
 func (*GroupChangeResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{55}
+	return file_anser_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GroupChangeResponse) GetMver() uint64 {
@@ -4220,7 +4941,7 @@ type GroupRoleRequest struct {
 
 func (x *GroupRoleRequest) Reset() {
 	*x = GroupRoleRequest{}
-	mi := &file_anser_proto_msgTypes[56]
+	mi := &file_anser_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4232,7 +4953,7 @@ func (x *GroupRoleRequest) String() string {
 func (*GroupRoleRequest) ProtoMessage() {}
 
 func (x *GroupRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[56]
+	mi := &file_anser_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4245,7 +4966,7 @@ func (x *GroupRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupRoleRequest.ProtoReflect.Descriptor instead.
 func (*GroupRoleRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{56}
+	return file_anser_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *GroupRoleRequest) GetConv() string {
@@ -4282,7 +5003,7 @@ type GroupUpdateRequest struct {
 
 func (x *GroupUpdateRequest) Reset() {
 	*x = GroupUpdateRequest{}
-	mi := &file_anser_proto_msgTypes[57]
+	mi := &file_anser_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4294,7 +5015,7 @@ func (x *GroupUpdateRequest) String() string {
 func (*GroupUpdateRequest) ProtoMessage() {}
 
 func (x *GroupUpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[57]
+	mi := &file_anser_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4307,7 +5028,7 @@ func (x *GroupUpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupUpdateRequest.ProtoReflect.Descriptor instead.
 func (*GroupUpdateRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{57}
+	return file_anser_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GroupUpdateRequest) GetConv() string {
@@ -4348,7 +5069,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_anser_proto_msgTypes[58]
+	mi := &file_anser_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4360,7 +5081,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[58]
+	mi := &file_anser_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4373,7 +5094,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{58}
+	return file_anser_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *JoinRequest) GetConv() string {
@@ -4393,7 +5114,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_anser_proto_msgTypes[59]
+	mi := &file_anser_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4405,7 +5126,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[59]
+	mi := &file_anser_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4418,7 +5139,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{59}
+	return file_anser_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *LeaveRequest) GetConv() string {
@@ -4438,7 +5159,7 @@ type BlockRequest struct {
 
 func (x *BlockRequest) Reset() {
 	*x = BlockRequest{}
-	mi := &file_anser_proto_msgTypes[60]
+	mi := &file_anser_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4450,7 +5171,7 @@ func (x *BlockRequest) String() string {
 func (*BlockRequest) ProtoMessage() {}
 
 func (x *BlockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[60]
+	mi := &file_anser_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4463,7 +5184,7 @@ func (x *BlockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlockRequest.ProtoReflect.Descriptor instead.
 func (*BlockRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{60}
+	return file_anser_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *BlockRequest) GetUser() string {
@@ -4483,7 +5204,7 @@ type UnblockRequest struct {
 
 func (x *UnblockRequest) Reset() {
 	*x = UnblockRequest{}
-	mi := &file_anser_proto_msgTypes[61]
+	mi := &file_anser_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4495,7 +5216,7 @@ func (x *UnblockRequest) String() string {
 func (*UnblockRequest) ProtoMessage() {}
 
 func (x *UnblockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[61]
+	mi := &file_anser_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4508,7 +5229,7 @@ func (x *UnblockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnblockRequest.ProtoReflect.Descriptor instead.
 func (*UnblockRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{61}
+	return file_anser_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *UnblockRequest) GetUser() string {
@@ -4529,7 +5250,7 @@ type BlocksRequest struct {
 
 func (x *BlocksRequest) Reset() {
 	*x = BlocksRequest{}
-	mi := &file_anser_proto_msgTypes[62]
+	mi := &file_anser_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4541,7 +5262,7 @@ func (x *BlocksRequest) String() string {
 func (*BlocksRequest) ProtoMessage() {}
 
 func (x *BlocksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[62]
+	mi := &file_anser_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4554,7 +5275,7 @@ func (x *BlocksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlocksRequest.ProtoReflect.Descriptor instead.
 func (*BlocksRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{62}
+	return file_anser_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *BlocksRequest) GetAfter() string {
@@ -4581,7 +5302,7 @@ type BlocksResponse struct {
 
 func (x *BlocksResponse) Reset() {
 	*x = BlocksResponse{}
-	mi := &file_anser_proto_msgTypes[63]
+	mi := &file_anser_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4593,7 +5314,7 @@ func (x *BlocksResponse) String() string {
 func (*BlocksResponse) ProtoMessage() {}
 
 func (x *BlocksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[63]
+	mi := &file_anser_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4606,7 +5327,7 @@ func (x *BlocksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BlocksResponse.ProtoReflect.Descriptor instead.
 func (*BlocksResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{63}
+	return file_anser_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *BlocksResponse) GetUsers() []string {
@@ -4632,7 +5353,7 @@ type DevicesRequest struct {
 
 func (x *DevicesRequest) Reset() {
 	*x = DevicesRequest{}
-	mi := &file_anser_proto_msgTypes[64]
+	mi := &file_anser_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4644,7 +5365,7 @@ func (x *DevicesRequest) String() string {
 func (*DevicesRequest) ProtoMessage() {}
 
 func (x *DevicesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[64]
+	mi := &file_anser_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4657,7 +5378,7 @@ func (x *DevicesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DevicesRequest.ProtoReflect.Descriptor instead.
 func (*DevicesRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{64}
+	return file_anser_proto_rawDescGZIP(), []int{72}
 }
 
 type DevicesResponse struct {
@@ -4669,7 +5390,7 @@ type DevicesResponse struct {
 
 func (x *DevicesResponse) Reset() {
 	*x = DevicesResponse{}
-	mi := &file_anser_proto_msgTypes[65]
+	mi := &file_anser_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4681,7 +5402,7 @@ func (x *DevicesResponse) String() string {
 func (*DevicesResponse) ProtoMessage() {}
 
 func (x *DevicesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[65]
+	mi := &file_anser_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4694,7 +5415,7 @@ func (x *DevicesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DevicesResponse.ProtoReflect.Descriptor instead.
 func (*DevicesResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{65}
+	return file_anser_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *DevicesResponse) GetDevices() []*DeviceInfo {
@@ -4719,7 +5440,7 @@ type DeviceInfo struct {
 
 func (x *DeviceInfo) Reset() {
 	*x = DeviceInfo{}
-	mi := &file_anser_proto_msgTypes[66]
+	mi := &file_anser_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4731,7 +5452,7 @@ func (x *DeviceInfo) String() string {
 func (*DeviceInfo) ProtoMessage() {}
 
 func (x *DeviceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[66]
+	mi := &file_anser_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4744,7 +5465,7 @@ func (x *DeviceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeviceInfo.ProtoReflect.Descriptor instead.
 func (*DeviceInfo) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{66}
+	return file_anser_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DeviceInfo) GetId() string {
@@ -4801,7 +5522,7 @@ type KickRequest struct {
 
 func (x *KickRequest) Reset() {
 	*x = KickRequest{}
-	mi := &file_anser_proto_msgTypes[67]
+	mi := &file_anser_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4813,7 +5534,7 @@ func (x *KickRequest) String() string {
 func (*KickRequest) ProtoMessage() {}
 
 func (x *KickRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[67]
+	mi := &file_anser_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4826,7 +5547,7 @@ func (x *KickRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KickRequest.ProtoReflect.Descriptor instead.
 func (*KickRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{67}
+	return file_anser_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *KickRequest) GetDevice() string {
@@ -4860,7 +5581,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_anser_proto_msgTypes[68]
+	mi := &file_anser_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4872,7 +5593,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[68]
+	mi := &file_anser_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4885,7 +5606,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{68}
+	return file_anser_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *RenewRequest) GetToken() string {
@@ -4904,7 +5625,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_anser_proto_msgTypes[69]
+	mi := &file_anser_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4916,7 +5637,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[69]
+	mi := &file_anser_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4929,7 +5650,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{69}
+	return file_anser_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *RenewResponse) GetTokenExpires() int64 {
@@ -4937,6 +5658,6827 @@ func (x *RenewResponse) GetTokenExpires() int64 {
 		return x.TokenExpires
 	}
 	return 0
+}
+
+// SendRequest sends a message over the API; on the native protocol it is frame Send.
+type SendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`              // client id, 1-64 printable bytes; the same again is the same send; empty = made here, and a retry is another message
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`          // where to: u/<user>, g/<group>
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`          // object name; empty = an:text
+	Flags         *uint32                `protobuf:"varint,4,opt,name=flags,proto3,oneof" json:"flags,omitempty"` // absent = the type's default
+	Body          []byte                 `protobuf:"bytes,5,opt,name=body,proto3" json:"body,omitempty"`          // in JSON `body` (any JSON value) or `body_base64`
+	Options       *SendOptions           `protobuf:"bytes,6,opt,name=options,proto3" json:"options,omitempty"`    // what few messages have
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendRequest) Reset() {
+	*x = SendRequest{}
+	mi := &file_anser_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendRequest) ProtoMessage() {}
+
+func (x *SendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendRequest.ProtoReflect.Descriptor instead.
+func (*SendRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *SendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SendRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *SendRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SendRequest) GetFlags() uint32 {
+	if x != nil && x.Flags != nil {
+		return *x.Flags
+	}
+	return 0
+}
+
+func (x *SendRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *SendRequest) GetOptions() *SendOptions {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+type SendResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                // client id
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`             // number in the conversation; 0 for STATUS messages
+	Time          int64                  `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`           // Unix milliseconds
+	N             uint64                 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`                 // ordinal among the counted ones
+	Duplicate     bool                   `protobuf:"varint,5,opt,name=duplicate,proto3" json:"duplicate,omitempty"` // it was stored before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendResponse) Reset() {
+	*x = SendResponse{}
+	mi := &file_anser_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendResponse) ProtoMessage() {}
+
+func (x *SendResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendResponse.ProtoReflect.Descriptor instead.
+func (*SendResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *SendResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SendResponse) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SendResponse) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *SendResponse) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *SendResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+// SendBatchRequest sends up to 100 messages, in order. One that is refused stops no other.
+type SendBatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sends         []*SendRequest         `protobuf:"bytes,1,rep,name=sends,proto3" json:"sends,omitempty"` // at most 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendBatchRequest) Reset() {
+	*x = SendBatchRequest{}
+	mi := &file_anser_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendBatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendBatchRequest) ProtoMessage() {}
+
+func (x *SendBatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendBatchRequest.ProtoReflect.Descriptor instead.
+func (*SendBatchRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *SendBatchRequest) GetSends() []*SendRequest {
+	if x != nil {
+		return x.Sends
+	}
+	return nil
+}
+
+type SendBatchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Outcomes      []*SendOutcome         `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"` // one for each, in order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendBatchResponse) Reset() {
+	*x = SendBatchResponse{}
+	mi := &file_anser_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendBatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendBatchResponse) ProtoMessage() {}
+
+func (x *SendBatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendBatchResponse.ProtoReflect.Descriptor instead.
+func (*SendBatchResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *SendBatchResponse) GetOutcomes() []*SendOutcome {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+// SendOutcome is what became of one of a batch.
+type SendOutcome struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sent          *SendResponse          `protobuf:"bytes,1,opt,name=sent,proto3" json:"sent,omitempty"`                       // with code 0
+	Code          uint32                 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`                      // 0 = durable, else the number of an error
+	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`                 // of an error, in English
+	RetryMs       uint32                 `protobuf:"varint,4,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"` // how long to wait before the same again
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendOutcome) Reset() {
+	*x = SendOutcome{}
+	mi := &file_anser_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendOutcome) ProtoMessage() {}
+
+func (x *SendOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendOutcome.ProtoReflect.Descriptor instead.
+func (*SendOutcome) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *SendOutcome) GetSent() *SendResponse {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+func (x *SendOutcome) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *SendOutcome) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *SendOutcome) GetRetryMs() uint32 {
+	if x != nil {
+		return x.RetryMs
+	}
+	return 0
+}
+
+// MessagesRequest asks for messages by number.
+type MessagesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`         // the conversation
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessagesRequest) Reset() {
+	*x = MessagesRequest{}
+	mi := &file_anser_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessagesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessagesRequest) ProtoMessage() {}
+
+func (x *MessagesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessagesRequest.ProtoReflect.Descriptor instead.
+func (*MessagesRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *MessagesRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *MessagesRequest) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+type MessagesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      []*Message             `protobuf:"bytes,1,rep,name=messages,proto3" json:"messages,omitempty"` // those there are for me
+	Extras        []*Extra               `protobuf:"bytes,2,rep,name=extras,proto3" json:"extras,omitempty"`     // of those that were answered or that I reacted to
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`        // where the question was for a list: ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessagesResponse) Reset() {
+	*x = MessagesResponse{}
+	mi := &file_anser_proto_msgTypes[84]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessagesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessagesResponse) ProtoMessage() {}
+
+func (x *MessagesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[84]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessagesResponse.ProtoReflect.Descriptor instead.
+func (*MessagesResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{84}
+}
+
+func (x *MessagesResponse) GetMessages() []*Message {
+	if x != nil {
+		return x.Messages
+	}
+	return nil
+}
+
+func (x *MessagesResponse) GetExtras() []*Extra {
+	if x != nil {
+		return x.Extras
+	}
+	return nil
+}
+
+func (x *MessagesResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// EditHistoryRequest asks what a message said before its edits.
+type EditHistoryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`    // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`     // of the message
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"` // ver of the last one of the page before
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditHistoryRequest) Reset() {
+	*x = EditHistoryRequest{}
+	mi := &file_anser_proto_msgTypes[85]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditHistoryRequest) ProtoMessage() {}
+
+func (x *EditHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[85]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditHistoryRequest.ProtoReflect.Descriptor instead.
+func (*EditHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{85}
+}
+
+func (x *EditHistoryRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *EditHistoryRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EditHistoryRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *EditHistoryRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type EditHistoryResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Formers       []*Former              `protobuf:"bytes,1,rep,name=formers,proto3" json:"formers,omitempty"` // the oldest first
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EditHistoryResponse) Reset() {
+	*x = EditHistoryResponse{}
+	mi := &file_anser_proto_msgTypes[86]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EditHistoryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EditHistoryResponse) ProtoMessage() {}
+
+func (x *EditHistoryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[86]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EditHistoryResponse.ProtoReflect.Descriptor instead.
+func (*EditHistoryResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{86}
+}
+
+func (x *EditHistoryResponse) GetFormers() []*Former {
+	if x != nil {
+		return x.Formers
+	}
+	return nil
+}
+
+func (x *EditHistoryResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Former is what a message said before an edit.
+type Former struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ver           uint64                 `protobuf:"varint,1,opt,name=ver,proto3" json:"ver,omitempty"`      // of the edit that replaced it
+	Time          int64                  `protobuf:"varint,2,opt,name=time,proto3" json:"time,omitempty"`    // since when it said so
+	Body          []byte                 `protobuf:"bytes,3,opt,name=body,proto3" json:"body,omitempty"`     // what it said
+	Digest        string                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"` // its digest then
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Former) Reset() {
+	*x = Former{}
+	mi := &file_anser_proto_msgTypes[87]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Former) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Former) ProtoMessage() {}
+
+func (x *Former) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[87]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Former.ProtoReflect.Descriptor instead.
+func (*Former) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{87}
+}
+
+func (x *Former) GetVer() uint64 {
+	if x != nil {
+		return x.Ver
+	}
+	return 0
+}
+
+func (x *Former) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Former) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Former) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+// DeleteRequest deletes messages for me alone, or for all.
+type DeleteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                    // the conversation
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"`            // at most 100
+	Range         *SeqRange              `protobuf:"bytes,3,opt,name=range,proto3" json:"range,omitempty"`                  // besides; `to` 0 = to the head. For all at most 1000 numbers
+	ForAll        bool                   `protobuf:"varint,4,opt,name=for_all,json=forAll,proto3" json:"for_all,omitempty"` // nobody sees them any more; who may recall a message may
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRequest) Reset() {
+	*x = DeleteRequest{}
+	mi := &file_anser_proto_msgTypes[88]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRequest) ProtoMessage() {}
+
+func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[88]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{88}
+}
+
+func (x *DeleteRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *DeleteRequest) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+func (x *DeleteRequest) GetRange() *SeqRange {
+	if x != nil {
+		return x.Range
+	}
+	return nil
+}
+
+func (x *DeleteRequest) GetForAll() bool {
+	if x != nil {
+		return x.ForAll
+	}
+	return false
+}
+
+type DeleteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // messages gone for all, or numbers hidden from me
+	Ver           uint64                 `protobuf:"varint,2,opt,name=ver,proto3" json:"ver,omitempty"`     // for all: the newest change
+	Mine          *Mine                  `protobuf:"bytes,3,opt,name=mine,proto3" json:"mine,omitempty"`    // my row after it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteResponse) Reset() {
+	*x = DeleteResponse{}
+	mi := &file_anser_proto_msgTypes[89]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteResponse) ProtoMessage() {}
+
+func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[89]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
+func (*DeleteResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{89}
+}
+
+func (x *DeleteResponse) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *DeleteResponse) GetVer() uint64 {
+	if x != nil {
+		return x.Ver
+	}
+	return 0
+}
+
+func (x *DeleteResponse) GetMine() *Mine {
+	if x != nil {
+		return x.Mine
+	}
+	return nil
+}
+
+// UndeleteRequest brings back what was deleted for all.
+type UndeleteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`         // the conversation
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // at most 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndeleteRequest) Reset() {
+	*x = UndeleteRequest{}
+	mi := &file_anser_proto_msgTypes[90]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndeleteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndeleteRequest) ProtoMessage() {}
+
+func (x *UndeleteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[90]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndeleteRequest.ProtoReflect.Descriptor instead.
+func (*UndeleteRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{90}
+}
+
+func (x *UndeleteRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *UndeleteRequest) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+// ReactRequest adds and takes away my reactions.
+type ReactRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`     // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`      // of the message
+	Add           []string               `protobuf:"bytes,3,rep,name=add,proto3" json:"add,omitempty"`       // 1-64 bytes each; at most 20
+	Remove        []string               `protobuf:"bytes,4,rep,name=remove,proto3" json:"remove,omitempty"` // the same
+	Id            string                 `protobuf:"bytes,5,opt,name=id,proto3" json:"id,omitempty"`         // client id of this change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactRequest) Reset() {
+	*x = ReactRequest{}
+	mi := &file_anser_proto_msgTypes[91]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactRequest) ProtoMessage() {}
+
+func (x *ReactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[91]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactRequest.ProtoReflect.Descriptor instead.
+func (*ReactRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{91}
+}
+
+func (x *ReactRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ReactRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReactRequest) GetAdd() []string {
+	if x != nil {
+		return x.Add
+	}
+	return nil
+}
+
+func (x *ReactRequest) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+func (x *ReactRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ReactionsRequest asks who reacted.
+type ReactionsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                            // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`                             // of the message
+	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`                              // only this one; empty = all
+	AfterKey      string                 `protobuf:"bytes,4,opt,name=after_key,json=afterKey,proto3" json:"after_key,omitempty"`    // the last of the page before
+	AfterUser     string                 `protobuf:"bytes,5,opt,name=after_user,json=afterUser,proto3" json:"after_user,omitempty"` // the same
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`                         // 0 = 100; at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionsRequest) Reset() {
+	*x = ReactionsRequest{}
+	mi := &file_anser_proto_msgTypes[92]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionsRequest) ProtoMessage() {}
+
+func (x *ReactionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[92]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionsRequest.ProtoReflect.Descriptor instead.
+func (*ReactionsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{92}
+}
+
+func (x *ReactionsRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ReactionsRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReactionsRequest) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ReactionsRequest) GetAfterKey() string {
+	if x != nil {
+		return x.AfterKey
+	}
+	return ""
+}
+
+func (x *ReactionsRequest) GetAfterUser() string {
+	if x != nil {
+		return x.AfterUser
+	}
+	return ""
+}
+
+func (x *ReactionsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReactionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reacted       []*Reacted             `protobuf:"bytes,1,rep,name=reacted,proto3" json:"reacted,omitempty"` // by key, then user
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReactionsResponse) Reset() {
+	*x = ReactionsResponse{}
+	mi := &file_anser_proto_msgTypes[93]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReactionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReactionsResponse) ProtoMessage() {}
+
+func (x *ReactionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[93]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReactionsResponse.ProtoReflect.Descriptor instead.
+func (*ReactionsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{93}
+}
+
+func (x *ReactionsResponse) GetReacted() []*Reacted {
+	if x != nil {
+		return x.Reacted
+	}
+	return nil
+}
+
+func (x *ReactionsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Reacted is one user's reaction.
+type Reacted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`  // who
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`    // what
+	Time          int64                  `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"` // when
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reacted) Reset() {
+	*x = Reacted{}
+	mi := &file_anser_proto_msgTypes[94]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reacted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reacted) ProtoMessage() {}
+
+func (x *Reacted) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[94]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reacted.ProtoReflect.Descriptor instead.
+func (*Reacted) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{94}
+}
+
+func (x *Reacted) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Reacted) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Reacted) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// PinRequest pins a message, or takes it down.
+type PinRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message
+	Off           bool                   `protobuf:"varint,3,opt,name=off,proto3" json:"off,omitempty"`  // take it down
+	Id            string                 `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`     // client id of this change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinRequest) Reset() {
+	*x = PinRequest{}
+	mi := &file_anser_proto_msgTypes[95]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinRequest) ProtoMessage() {}
+
+func (x *PinRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[95]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinRequest.ProtoReflect.Descriptor instead.
+func (*PinRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{95}
+}
+
+func (x *PinRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *PinRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *PinRequest) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+func (x *PinRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// PinsRequest asks for the pinned messages.
+type PinsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PinsRequest) Reset() {
+	*x = PinsRequest{}
+	mi := &file_anser_proto_msgTypes[96]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PinsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PinsRequest) ProtoMessage() {}
+
+func (x *PinsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[96]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PinsRequest.ProtoReflect.Descriptor instead.
+func (*PinsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{96}
+}
+
+func (x *PinsRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+// ExpandRequest adds keys to a message that was sent, or removes some.
+type ExpandRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`     // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`      // of the message
+	Set           []*Pair                `protobuf:"bytes,3,rep,name=set,proto3" json:"set,omitempty"`       // at most 20; key 1-32 bytes, value at most 4096
+	Remove        []string               `protobuf:"bytes,4,rep,name=remove,proto3" json:"remove,omitempty"` // keys; at most 20
+	Id            string                 `protobuf:"bytes,5,opt,name=id,proto3" json:"id,omitempty"`         // client id of this change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExpandRequest) Reset() {
+	*x = ExpandRequest{}
+	mi := &file_anser_proto_msgTypes[97]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExpandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExpandRequest) ProtoMessage() {}
+
+func (x *ExpandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[97]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExpandRequest.ProtoReflect.Descriptor instead.
+func (*ExpandRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{97}
+}
+
+func (x *ExpandRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ExpandRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ExpandRequest) GetSet() []*Pair {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+func (x *ExpandRequest) GetRemove() []string {
+	if x != nil {
+		return x.Remove
+	}
+	return nil
+}
+
+func (x *ExpandRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// RepliesRequest asks for the answers to a message.
+type RepliesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`    // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`     // of the message
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"` // the last number of the page before
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepliesRequest) Reset() {
+	*x = RepliesRequest{}
+	mi := &file_anser_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepliesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepliesRequest) ProtoMessage() {}
+
+func (x *RepliesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepliesRequest.ProtoReflect.Descriptor instead.
+func (*RepliesRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *RepliesRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *RepliesRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RepliesRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *RepliesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ThreadsRequest asks for the threads of a conversation, the liveliest first.
+type ThreadsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`      // the conversation
+	Before        uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"` // extra.thread_last of the last one of the page before; 0 = from the top
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`   // 0 = 20; at most 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadsRequest) Reset() {
+	*x = ThreadsRequest{}
+	mi := &file_anser_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadsRequest) ProtoMessage() {}
+
+func (x *ThreadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadsRequest.ProtoReflect.Descriptor instead.
+func (*ThreadsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *ThreadsRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ThreadsRequest) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *ThreadsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ThreadsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Threads       []*Thread              `protobuf:"bytes,1,rep,name=threads,proto3" json:"threads,omitempty"` // the newest first
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadsResponse) Reset() {
+	*x = ThreadsResponse{}
+	mi := &file_anser_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadsResponse) ProtoMessage() {}
+
+func (x *ThreadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadsResponse.ProtoReflect.Descriptor instead.
+func (*ThreadsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{100}
+}
+
+func (x *ThreadsResponse) GetThreads() []*Thread {
+	if x != nil {
+		return x.Threads
+	}
+	return nil
+}
+
+func (x *ThreadsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Thread is a line of the list of threads.
+type Thread struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Extra         *Extra                 `protobuf:"bytes,1,opt,name=extra,proto3" json:"extra,omitempty"`          // how many messages, which is the newest
+	Root          *Message               `protobuf:"bytes,2,opt,name=root,proto3" json:"root,omitempty"`            // the message that began it; absent = not for me
+	Last          *Message               `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`            // its newest message
+	Read          uint64                 `protobuf:"varint,4,opt,name=read,proto3" json:"read,omitempty"`           // I have read up to this number
+	Unread        uint32                 `protobuf:"varint,5,opt,name=unread,proto3" json:"unread,omitempty"`       // messages of others above it, to at most 1000
+	Following     bool                   `protobuf:"varint,6,opt,name=following,proto3" json:"following,omitempty"` // I am in it
+	Level         string                 `protobuf:"bytes,7,opt,name=level,proto3" json:"level,omitempty"`          // what I am notified of; empty = as inherited
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thread) Reset() {
+	*x = Thread{}
+	mi := &file_anser_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thread) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thread) ProtoMessage() {}
+
+func (x *Thread) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thread.ProtoReflect.Descriptor instead.
+func (*Thread) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *Thread) GetExtra() *Extra {
+	if x != nil {
+		return x.Extra
+	}
+	return nil
+}
+
+func (x *Thread) GetRoot() *Message {
+	if x != nil {
+		return x.Root
+	}
+	return nil
+}
+
+func (x *Thread) GetLast() *Message {
+	if x != nil {
+		return x.Last
+	}
+	return nil
+}
+
+func (x *Thread) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *Thread) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *Thread) GetFollowing() bool {
+	if x != nil {
+		return x.Following
+	}
+	return false
+}
+
+func (x *Thread) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+// ThreadPageRequest asks for messages of a thread.
+type ThreadPageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`          // the conversation
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`         // the message that began it
+	From          uint64                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`         // both ends inclusive; 0 = the first
+	To            uint64                 `protobuf:"varint,4,opt,name=to,proto3" json:"to,omitempty"`             // 0 = the newest
+	Backward      bool                   `protobuf:"varint,5,opt,name=backward,proto3" json:"backward,omitempty"` // the newest first
+	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`       // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadPageRequest) Reset() {
+	*x = ThreadPageRequest{}
+	mi := &file_anser_proto_msgTypes[102]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadPageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadPageRequest) ProtoMessage() {}
+
+func (x *ThreadPageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[102]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadPageRequest.ProtoReflect.Descriptor instead.
+func (*ThreadPageRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{102}
+}
+
+func (x *ThreadPageRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ThreadPageRequest) GetRoot() uint64 {
+	if x != nil {
+		return x.Root
+	}
+	return 0
+}
+
+func (x *ThreadPageRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ThreadPageRequest) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *ThreadPageRequest) GetBackward() bool {
+	if x != nil {
+		return x.Backward
+	}
+	return false
+}
+
+func (x *ThreadPageRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// ThreadSetRequest says what a thread is to me. Absent fields are as before.
+type ThreadSetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`            // the conversation
+	Root          uint64                 `protobuf:"varint,2,opt,name=root,proto3" json:"root,omitempty"`           // the message that began it
+	Read          *uint64                `protobuf:"varint,3,opt,name=read,proto3,oneof" json:"read,omitempty"`     // read up to this number
+	Follow        *bool                  `protobuf:"varint,4,opt,name=follow,proto3,oneof" json:"follow,omitempty"` // in my list of threads, or not
+	Level         *string                `protobuf:"bytes,5,opt,name=level,proto3,oneof" json:"level,omitempty"`    // what I am notified of
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadSetRequest) Reset() {
+	*x = ThreadSetRequest{}
+	mi := &file_anser_proto_msgTypes[103]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadSetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadSetRequest) ProtoMessage() {}
+
+func (x *ThreadSetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[103]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadSetRequest.ProtoReflect.Descriptor instead.
+func (*ThreadSetRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{103}
+}
+
+func (x *ThreadSetRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ThreadSetRequest) GetRoot() uint64 {
+	if x != nil {
+		return x.Root
+	}
+	return 0
+}
+
+func (x *ThreadSetRequest) GetRead() uint64 {
+	if x != nil && x.Read != nil {
+		return *x.Read
+	}
+	return 0
+}
+
+func (x *ThreadSetRequest) GetFollow() bool {
+	if x != nil && x.Follow != nil {
+		return *x.Follow
+	}
+	return false
+}
+
+func (x *ThreadSetRequest) GetLevel() string {
+	if x != nil && x.Level != nil {
+		return *x.Level
+	}
+	return ""
+}
+
+type ThreadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thread        *Thread                `protobuf:"bytes,1,opt,name=thread,proto3" json:"thread,omitempty"` // as it is now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThreadResponse) Reset() {
+	*x = ThreadResponse{}
+	mi := &file_anser_proto_msgTypes[104]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThreadResponse) ProtoMessage() {}
+
+func (x *ThreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[104]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThreadResponse.ProtoReflect.Descriptor instead.
+func (*ThreadResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{104}
+}
+
+func (x *ThreadResponse) GetThread() *Thread {
+	if x != nil {
+		return x.Thread
+	}
+	return nil
+}
+
+// ForwardRequest sends what was said in one conversation to others.
+type ForwardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`             // makes a retry the same
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`         // where from
+	Seqs          []uint64               `protobuf:"varint,3,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // ascending; at most 100
+	To            []string               `protobuf:"bytes,4,rep,name=to,proto3" json:"to,omitempty"`             // at most 20 addresses
+	Merged        bool                   `protobuf:"varint,5,opt,name=merged,proto3" json:"merged,omitempty"`    // one an:merged message instead of one each
+	Title         string                 `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`       // of the merged one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardRequest) Reset() {
+	*x = ForwardRequest{}
+	mi := &file_anser_proto_msgTypes[105]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardRequest) ProtoMessage() {}
+
+func (x *ForwardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[105]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardRequest.ProtoReflect.Descriptor instead.
+func (*ForwardRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{105}
+}
+
+func (x *ForwardRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ForwardRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ForwardRequest) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+func (x *ForwardRequest) GetTo() []string {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *ForwardRequest) GetMerged() bool {
+	if x != nil {
+		return x.Merged
+	}
+	return false
+}
+
+func (x *ForwardRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+type ForwardResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Forwarded     []*Forwarded           `protobuf:"bytes,1,rep,name=forwarded,proto3" json:"forwarded,omitempty"` // one for each address, in order
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardResponse) Reset() {
+	*x = ForwardResponse{}
+	mi := &file_anser_proto_msgTypes[106]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardResponse) ProtoMessage() {}
+
+func (x *ForwardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[106]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardResponse.ProtoReflect.Descriptor instead.
+func (*ForwardResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{106}
+}
+
+func (x *ForwardResponse) GetForwarded() []*Forwarded {
+	if x != nil {
+		return x.Forwarded
+	}
+	return nil
+}
+
+// Forwarded is what became of one address.
+type Forwarded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`         // the address
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // of the new messages
+	Code          uint32                 `protobuf:"varint,3,opt,name=code,proto3" json:"code,omitempty"`        // 0 = all were sent, else the number of an error
+	Message       string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`   // of an error, in English
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Forwarded) Reset() {
+	*x = Forwarded{}
+	mi := &file_anser_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Forwarded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Forwarded) ProtoMessage() {}
+
+func (x *Forwarded) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Forwarded.ProtoReflect.Descriptor instead.
+func (*Forwarded) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *Forwarded) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *Forwarded) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+func (x *Forwarded) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Forwarded) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// VoteRequest votes in a poll (an:poll). The same user's votes before are replaced.
+type VoteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`       // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the poll
+	Options       []string               `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"` // ids of options; none = take my votes back
+	Id            string                 `protobuf:"bytes,4,opt,name=id,proto3" json:"id,omitempty"`           // client id of this change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoteRequest) Reset() {
+	*x = VoteRequest{}
+	mi := &file_anser_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoteRequest) ProtoMessage() {}
+
+func (x *VoteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoteRequest.ProtoReflect.Descriptor instead.
+func (*VoteRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *VoteRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *VoteRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *VoteRequest) GetOptions() []string {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *VoteRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// PollCloseRequest ends a poll of mine.
+type PollCloseRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the poll
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`     // client id of this change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PollCloseRequest) Reset() {
+	*x = PollCloseRequest{}
+	mi := &file_anser_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PollCloseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PollCloseRequest) ProtoMessage() {}
+
+func (x *PollCloseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PollCloseRequest.ProtoReflect.Descriptor instead.
+func (*PollCloseRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *PollCloseRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *PollCloseRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *PollCloseRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// StreamOpenRequest begins a message whose text comes in parts (an AI's answer).
+// Parts reach who is online as STATUS messages of the type an:stream.part.
+type StreamOpenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                           // client id of the stream, and of the message at its end
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`                       // the conversation
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`                       // object name of the message at its end; empty = an:stream
+	ReplyTo       uint64                 `protobuf:"varint,4,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // 0 = none
+	Thread        uint64                 `protobuf:"varint,5,opt,name=thread,proto3" json:"thread,omitempty"`                  // 0 = none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamOpenRequest) Reset() {
+	*x = StreamOpenRequest{}
+	mi := &file_anser_proto_msgTypes[110]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamOpenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamOpenRequest) ProtoMessage() {}
+
+func (x *StreamOpenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[110]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamOpenRequest.ProtoReflect.Descriptor instead.
+func (*StreamOpenRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{110}
+}
+
+func (x *StreamOpenRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StreamOpenRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *StreamOpenRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *StreamOpenRequest) GetReplyTo() uint64 {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return 0
+}
+
+func (x *StreamOpenRequest) GetThread() uint64 {
+	if x != nil {
+		return x.Thread
+	}
+	return 0
+}
+
+// StreamAppendRequest adds a part. At most 30 s between two, 30 min in all.
+type StreamAppendRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`        // of the stream
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`    // the conversation
+	Index         uint32                 `protobuf:"varint,3,opt,name=index,proto3" json:"index,omitempty"` // from 0, no gaps; the same again is no error
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`    // at most 16 KiB; all together at most Limits.max_body
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamAppendRequest) Reset() {
+	*x = StreamAppendRequest{}
+	mi := &file_anser_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamAppendRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamAppendRequest) ProtoMessage() {}
+
+func (x *StreamAppendRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamAppendRequest.ProtoReflect.Descriptor instead.
+func (*StreamAppendRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{111}
+}
+
+func (x *StreamAppendRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StreamAppendRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *StreamAppendRequest) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *StreamAppendRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// StreamEndRequest stores the message, or drops the stream.
+type StreamEndRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`        // of the stream
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"`    // the conversation
+	Abort         bool                   `protobuf:"varint,3,opt,name=abort,proto3" json:"abort,omitempty"` // store nothing
+	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"`    // JSON object whose fields go into the message's body
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamEndRequest) Reset() {
+	*x = StreamEndRequest{}
+	mi := &file_anser_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamEndRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamEndRequest) ProtoMessage() {}
+
+func (x *StreamEndRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamEndRequest.ProtoReflect.Descriptor instead.
+func (*StreamEndRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *StreamEndRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StreamEndRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *StreamEndRequest) GetAbort() bool {
+	if x != nil {
+		return x.Abort
+	}
+	return false
+}
+
+func (x *StreamEndRequest) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+// StreamGetRequest asks what came so far.
+type StreamGetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`     // of the stream
+	Conv          string                 `protobuf:"bytes,2,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamGetRequest) Reset() {
+	*x = StreamGetRequest{}
+	mi := &file_anser_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamGetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamGetRequest) ProtoMessage() {}
+
+func (x *StreamGetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamGetRequest.ProtoReflect.Descriptor instead.
+func (*StreamGetRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{113}
+}
+
+func (x *StreamGetRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StreamGetRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+type StreamResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`         // of the stream
+	Sender        string                 `protobuf:"bytes,2,opt,name=sender,proto3" json:"sender,omitempty"` // whose it is
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`     // what came so far; in the answer to Get only
+	Next          uint32                 `protobuf:"varint,4,opt,name=next,proto3" json:"next,omitempty"`    // index of the next part
+	Done          bool                   `protobuf:"varint,5,opt,name=done,proto3" json:"done,omitempty"`    // it has ended
+	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`      // of the stored message; 0 = none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StreamResponse) Reset() {
+	*x = StreamResponse{}
+	mi := &file_anser_proto_msgTypes[114]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StreamResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StreamResponse) ProtoMessage() {}
+
+func (x *StreamResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[114]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StreamResponse.ProtoReflect.Descriptor instead.
+func (*StreamResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{114}
+}
+
+func (x *StreamResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StreamResponse) GetSender() string {
+	if x != nil {
+		return x.Sender
+	}
+	return ""
+}
+
+func (x *StreamResponse) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *StreamResponse) GetNext() uint32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *StreamResponse) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *StreamResponse) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// ReadCountsRequest asks how many have read messages of a group.
+type ReadCountsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`         // the conversation
+	Seqs          []uint64               `protobuf:"varint,2,rep,packed,name=seqs,proto3" json:"seqs,omitempty"` // at most 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadCountsRequest) Reset() {
+	*x = ReadCountsRequest{}
+	mi := &file_anser_proto_msgTypes[115]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadCountsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadCountsRequest) ProtoMessage() {}
+
+func (x *ReadCountsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[115]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadCountsRequest.ProtoReflect.Descriptor instead.
+func (*ReadCountsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{115}
+}
+
+func (x *ReadCountsRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ReadCountsRequest) GetSeqs() []uint64 {
+	if x != nil {
+		return x.Seqs
+	}
+	return nil
+}
+
+type ReadCountsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Counts        []*ReadCount           `protobuf:"bytes,1,rep,name=counts,proto3" json:"counts,omitempty"` // one for each that is there for me
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadCountsResponse) Reset() {
+	*x = ReadCountsResponse{}
+	mi := &file_anser_proto_msgTypes[116]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadCountsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadCountsResponse) ProtoMessage() {}
+
+func (x *ReadCountsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[116]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadCountsResponse.ProtoReflect.Descriptor instead.
+func (*ReadCountsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{116}
+}
+
+func (x *ReadCountsResponse) GetCounts() []*ReadCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// ReadCount is one of them.
+type ReadCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Seq           uint64                 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`               // of the message
+	Read          uint32                 `protobuf:"varint,2,opt,name=read,proto3" json:"read,omitempty"`             // members now who have read it, without its sender
+	Unread        uint32                 `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`         // those who have not
+	AsOf          int64                  `protobuf:"varint,4,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"` // when it was counted; some seconds ago at most
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadCount) Reset() {
+	*x = ReadCount{}
+	mi := &file_anser_proto_msgTypes[117]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadCount) ProtoMessage() {}
+
+func (x *ReadCount) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[117]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadCount.ProtoReflect.Descriptor instead.
+func (*ReadCount) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{117}
+}
+
+func (x *ReadCount) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReadCount) GetRead() uint32 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
+func (x *ReadCount) GetUnread() uint32 {
+	if x != nil {
+		return x.Unread
+	}
+	return 0
+}
+
+func (x *ReadCount) GetAsOf() int64 {
+	if x != nil {
+		return x.AsOf
+	}
+	return 0
+}
+
+// ReadListRequest asks who has, or has not, read a message of a group.
+type ReadListRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`      // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`       // of the message
+	Unread        bool                   `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"` // those who have not
+	After         string                 `protobuf:"bytes,4,opt,name=after,proto3" json:"after,omitempty"`    // the last user id of the page before
+	Limit         uint32                 `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"`   // 0 = 100; at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadListRequest) Reset() {
+	*x = ReadListRequest{}
+	mi := &file_anser_proto_msgTypes[118]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadListRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadListRequest) ProtoMessage() {}
+
+func (x *ReadListRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[118]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadListRequest.ProtoReflect.Descriptor instead.
+func (*ReadListRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{118}
+}
+
+func (x *ReadListRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ReadListRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReadListRequest) GetUnread() bool {
+	if x != nil {
+		return x.Unread
+	}
+	return false
+}
+
+func (x *ReadListRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ReadListRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReadListResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`            // by user id
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`             // ask on
+	AsOf          int64                  `protobuf:"varint,3,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"` // as in ReadCount
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadListResponse) Reset() {
+	*x = ReadListResponse{}
+	mi := &file_anser_proto_msgTypes[119]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadListResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadListResponse) ProtoMessage() {}
+
+func (x *ReadListResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[119]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadListResponse.ProtoReflect.Descriptor instead.
+func (*ReadListResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{119}
+}
+
+func (x *ReadListResponse) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *ReadListResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+func (x *ReadListResponse) GetAsOf() int64 {
+	if x != nil {
+		return x.AsOf
+	}
+	return 0
+}
+
+// ReportRequest tells the app of a message or a user.
+type ReportRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`     // with seq: a message
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`      // of the message
+	User          string                 `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`     // without: a user
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"` // spam, abuse ...: 1-64 bytes
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`     // at most 1024 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRequest) Reset() {
+	*x = ReportRequest{}
+	mi := &file_anser_proto_msgTypes[120]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRequest) ProtoMessage() {}
+
+func (x *ReportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[120]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
+func (*ReportRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{120}
+}
+
+func (x *ReportRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *ReportRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ReportRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *ReportRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReportRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type ReportResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // of the report
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportResponse) Reset() {
+	*x = ReportResponse{}
+	mi := &file_anser_proto_msgTypes[121]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportResponse) ProtoMessage() {}
+
+func (x *ReportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[121]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportResponse.ProtoReflect.Descriptor instead.
+func (*ReportResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{121}
+}
+
+func (x *ReportResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ScheduleRequest sends a message at a time. The same id again replaces it.
+type ScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Send          *SendRequest           `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"` // what to send
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`    // Unix milliseconds; at most a year ahead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleRequest) Reset() {
+	*x = ScheduleRequest{}
+	mi := &file_anser_proto_msgTypes[122]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleRequest) ProtoMessage() {}
+
+func (x *ScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[122]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{122}
+}
+
+func (x *ScheduleRequest) GetSend() *SendRequest {
+	if x != nil {
+		return x.Send
+	}
+	return nil
+}
+
+func (x *ScheduleRequest) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type ScheduleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scheduled     *Scheduled             `protobuf:"bytes,1,opt,name=scheduled,proto3" json:"scheduled,omitempty"` // as it waits
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleResponse) Reset() {
+	*x = ScheduleResponse{}
+	mi := &file_anser_proto_msgTypes[123]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleResponse) ProtoMessage() {}
+
+func (x *ScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[123]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleResponse.ProtoReflect.Descriptor instead.
+func (*ScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{123}
+}
+
+func (x *ScheduleResponse) GetScheduled() *Scheduled {
+	if x != nil {
+		return x.Scheduled
+	}
+	return nil
+}
+
+// Scheduled is one that waits.
+type Scheduled struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Send          *SendRequest           `protobuf:"bytes,1,opt,name=send,proto3" json:"send,omitempty"`     // what will be sent
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`        // when
+	Failed        string                 `protobuf:"bytes,3,opt,name=failed,proto3" json:"failed,omitempty"` // why it could not be sent at its time; empty = it waits
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Scheduled) Reset() {
+	*x = Scheduled{}
+	mi := &file_anser_proto_msgTypes[124]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Scheduled) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Scheduled) ProtoMessage() {}
+
+func (x *Scheduled) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[124]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Scheduled.ProtoReflect.Descriptor instead.
+func (*Scheduled) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{124}
+}
+
+func (x *Scheduled) GetSend() *SendRequest {
+	if x != nil {
+		return x.Send
+	}
+	return nil
+}
+
+func (x *Scheduled) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Scheduled) GetFailed() string {
+	if x != nil {
+		return x.Failed
+	}
+	return ""
+}
+
+// ScheduledRequest asks for those that wait.
+type ScheduledRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // the last id of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduledRequest) Reset() {
+	*x = ScheduledRequest{}
+	mi := &file_anser_proto_msgTypes[125]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduledRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduledRequest) ProtoMessage() {}
+
+func (x *ScheduledRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[125]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduledRequest.ProtoReflect.Descriptor instead.
+func (*ScheduledRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{125}
+}
+
+func (x *ScheduledRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ScheduledRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ScheduledResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scheduled     []*Scheduled           `protobuf:"bytes,1,rep,name=scheduled,proto3" json:"scheduled,omitempty"` // by id
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`          // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduledResponse) Reset() {
+	*x = ScheduledResponse{}
+	mi := &file_anser_proto_msgTypes[126]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduledResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduledResponse) ProtoMessage() {}
+
+func (x *ScheduledResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[126]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduledResponse.ProtoReflect.Descriptor instead.
+func (*ScheduledResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{126}
+}
+
+func (x *ScheduledResponse) GetScheduled() []*Scheduled {
+	if x != nil {
+		return x.Scheduled
+	}
+	return nil
+}
+
+func (x *ScheduledResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// UnscheduleRequest takes a scheduled send, or one that failed, away.
+type UnscheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // its client id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnscheduleRequest) Reset() {
+	*x = UnscheduleRequest{}
+	mi := &file_anser_proto_msgTypes[127]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnscheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnscheduleRequest) ProtoMessage() {}
+
+func (x *UnscheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[127]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnscheduleRequest.ProtoReflect.Descriptor instead.
+func (*UnscheduleRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{127}
+}
+
+func (x *UnscheduleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// RemindRequest has me told of something at a time: as the note reminder/<id> in the
+// log of "me". The same id again replaces it.
+type RemindRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reminder      *Reminder              `protobuf:"bytes,1,opt,name=reminder,proto3" json:"reminder,omitempty"` // what and when
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemindRequest) Reset() {
+	*x = RemindRequest{}
+	mi := &file_anser_proto_msgTypes[128]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemindRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemindRequest) ProtoMessage() {}
+
+func (x *RemindRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[128]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemindRequest.ProtoReflect.Descriptor instead.
+func (*RemindRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{128}
+}
+
+func (x *RemindRequest) GetReminder() *Reminder {
+	if x != nil {
+		return x.Reminder
+	}
+	return nil
+}
+
+type RemindResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reminder      *Reminder              `protobuf:"bytes,1,opt,name=reminder,proto3" json:"reminder,omitempty"` // as it waits
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemindResponse) Reset() {
+	*x = RemindResponse{}
+	mi := &file_anser_proto_msgTypes[129]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemindResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemindResponse) ProtoMessage() {}
+
+func (x *RemindResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[129]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemindResponse.ProtoReflect.Descriptor instead.
+func (*RemindResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{129}
+}
+
+func (x *RemindResponse) GetReminder() *Reminder {
+	if x != nil {
+		return x.Reminder
+	}
+	return nil
+}
+
+// Reminder is something to be told of.
+type Reminder struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`        // client id
+	At            int64                  `protobuf:"varint,2,opt,name=at,proto3" json:"at,omitempty"`       // Unix milliseconds
+	Conv          string                 `protobuf:"bytes,3,opt,name=conv,proto3" json:"conv,omitempty"`    // a conversation; empty = of nothing in particular
+	Seq           uint64                 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`     // a message of it
+	Text          string                 `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`    // at most 1024 bytes
+	Fired         int64                  `protobuf:"varint,6,opt,name=fired,proto3" json:"fired,omitempty"` // when it was told; 0 = it waits
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reminder) Reset() {
+	*x = Reminder{}
+	mi := &file_anser_proto_msgTypes[130]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reminder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reminder) ProtoMessage() {}
+
+func (x *Reminder) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[130]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reminder.ProtoReflect.Descriptor instead.
+func (*Reminder) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{130}
+}
+
+func (x *Reminder) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Reminder) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Reminder) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *Reminder) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Reminder) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Reminder) GetFired() int64 {
+	if x != nil {
+		return x.Fired
+	}
+	return 0
+}
+
+// RemindersRequest asks for mine.
+type RemindersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // the last id of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemindersRequest) Reset() {
+	*x = RemindersRequest{}
+	mi := &file_anser_proto_msgTypes[131]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemindersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemindersRequest) ProtoMessage() {}
+
+func (x *RemindersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[131]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemindersRequest.ProtoReflect.Descriptor instead.
+func (*RemindersRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{131}
+}
+
+func (x *RemindersRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *RemindersRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type RemindersResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reminders     []*Reminder            `protobuf:"bytes,1,rep,name=reminders,proto3" json:"reminders,omitempty"` // by id
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`          // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemindersResponse) Reset() {
+	*x = RemindersResponse{}
+	mi := &file_anser_proto_msgTypes[132]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemindersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemindersResponse) ProtoMessage() {}
+
+func (x *RemindersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[132]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemindersResponse.ProtoReflect.Descriptor instead.
+func (*RemindersResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{132}
+}
+
+func (x *RemindersResponse) GetReminders() []*Reminder {
+	if x != nil {
+		return x.Reminders
+	}
+	return nil
+}
+
+func (x *RemindersResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// UnremindRequest takes a reminder away.
+type UnremindRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"` // its id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnremindRequest) Reset() {
+	*x = UnremindRequest{}
+	mi := &file_anser_proto_msgTypes[133]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnremindRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnremindRequest) ProtoMessage() {}
+
+func (x *UnremindRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[133]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnremindRequest.ProtoReflect.Descriptor instead.
+func (*UnremindRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{133}
+}
+
+func (x *UnremindRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// SaveRequest keeps a message for later.
+type SaveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"` // at most 1024 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveRequest) Reset() {
+	*x = SaveRequest{}
+	mi := &file_anser_proto_msgTypes[134]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveRequest) ProtoMessage() {}
+
+func (x *SaveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[134]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveRequest.ProtoReflect.Descriptor instead.
+func (*SaveRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{134}
+}
+
+func (x *SaveRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *SaveRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *SaveRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type SaveResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Saved         *Saved                 `protobuf:"bytes,1,opt,name=saved,proto3" json:"saved,omitempty"` // as it is kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveResponse) Reset() {
+	*x = SaveResponse{}
+	mi := &file_anser_proto_msgTypes[135]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveResponse) ProtoMessage() {}
+
+func (x *SaveResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[135]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveResponse.ProtoReflect.Descriptor instead.
+func (*SaveResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{135}
+}
+
+func (x *SaveResponse) GetSaved() *Saved {
+	if x != nil {
+		return x.Saved
+	}
+	return nil
+}
+
+// Saved is a message kept for later.
+type Saved struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`       // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`        // of the message
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`       // what I noted
+	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"`      // since when
+	Message       *Message               `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"` // as it is now; absent = it is gone
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Saved) Reset() {
+	*x = Saved{}
+	mi := &file_anser_proto_msgTypes[136]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Saved) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Saved) ProtoMessage() {}
+
+func (x *Saved) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[136]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Saved.ProtoReflect.Descriptor instead.
+func (*Saved) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{136}
+}
+
+func (x *Saved) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *Saved) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Saved) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Saved) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Saved) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+// UnsaveRequest ends that.
+type UnsaveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	Seq           uint64                 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`  // of the message
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnsaveRequest) Reset() {
+	*x = UnsaveRequest{}
+	mi := &file_anser_proto_msgTypes[137]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnsaveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnsaveRequest) ProtoMessage() {}
+
+func (x *UnsaveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[137]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnsaveRequest.ProtoReflect.Descriptor instead.
+func (*UnsaveRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{137}
+}
+
+func (x *UnsaveRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *UnsaveRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// SavedRequest asks for what I kept.
+type SavedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // `next` of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SavedRequest) Reset() {
+	*x = SavedRequest{}
+	mi := &file_anser_proto_msgTypes[138]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavedRequest) ProtoMessage() {}
+
+func (x *SavedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[138]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavedRequest.ProtoReflect.Descriptor instead.
+func (*SavedRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{138}
+}
+
+func (x *SavedRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *SavedRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SavedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Saved         []*Saved               `protobuf:"bytes,1,rep,name=saved,proto3" json:"saved,omitempty"` // the newest first
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`   // empty = that was all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SavedResponse) Reset() {
+	*x = SavedResponse{}
+	mi := &file_anser_proto_msgTypes[139]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SavedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SavedResponse) ProtoMessage() {}
+
+func (x *SavedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[139]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SavedResponse.ProtoReflect.Descriptor instead.
+func (*SavedResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{139}
+}
+
+func (x *SavedResponse) GetSaved() []*Saved {
+	if x != nil {
+		return x.Saved
+	}
+	return nil
+}
+
+func (x *SavedResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+// ConversationsRequest asks for my list: pinned ones first, then the newest first.
+type ConversationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`        // `next` of the page before; empty = from the top
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`       // 0 = 50; at most 200
+	Messages      uint32                 `protobuf:"varint,3,opt,name=messages,proto3" json:"messages,omitempty"` // newest messages for each; at most 20
+	Filter        *Filter                `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`      // absent = all but hidden and archived ones
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConversationsRequest) Reset() {
+	*x = ConversationsRequest{}
+	mi := &file_anser_proto_msgTypes[140]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConversationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConversationsRequest) ProtoMessage() {}
+
+func (x *ConversationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[140]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConversationsRequest.ProtoReflect.Descriptor instead.
+func (*ConversationsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{140}
+}
+
+func (x *ConversationsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ConversationsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *ConversationsRequest) GetMessages() uint32 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *ConversationsRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+type ConversationsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conversations []*Conversation        `protobuf:"bytes,1,rep,name=conversations,proto3" json:"conversations,omitempty"` // in order
+	Next          string                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"`                   // empty = that was all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConversationsResponse) Reset() {
+	*x = ConversationsResponse{}
+	mi := &file_anser_proto_msgTypes[141]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConversationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConversationsResponse) ProtoMessage() {}
+
+func (x *ConversationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[141]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConversationsResponse.ProtoReflect.Descriptor instead.
+func (*ConversationsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{141}
+}
+
+func (x *ConversationsResponse) GetConversations() []*Conversation {
+	if x != nil {
+		return x.Conversations
+	}
+	return nil
+}
+
+func (x *ConversationsResponse) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+// Filter picks conversations.
+type Filter struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kinds         []string               `protobuf:"bytes,1,rep,name=kinds,proto3" json:"kinds,omitempty"`                        // direct, group; none = all
+	Tag           string                 `protobuf:"bytes,2,opt,name=tag,proto3" json:"tag,omitempty"`                            // only those with this tag
+	Unread        bool                   `protobuf:"varint,3,opt,name=unread,proto3" json:"unread,omitempty"`                     // only with unread messages, or marked
+	Mentions      bool                   `protobuf:"varint,4,opt,name=mentions,proto3" json:"mentions,omitempty"`                 // only with unread mentions
+	Pinned        bool                   `protobuf:"varint,5,opt,name=pinned,proto3" json:"pinned,omitempty"`                     // only pinned ones
+	Archived      bool                   `protobuf:"varint,6,opt,name=archived,proto3" json:"archived,omitempty"`                 // those in the archive instead
+	Hidden        bool                   `protobuf:"varint,7,opt,name=hidden,proto3" json:"hidden,omitempty"`                     // hidden ones too
+	NotMuted      bool                   `protobuf:"varint,8,opt,name=not_muted,json=notMuted,proto3" json:"not_muted,omitempty"` // only those whose level is not none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Filter) Reset() {
+	*x = Filter{}
+	mi := &file_anser_proto_msgTypes[142]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Filter) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Filter) ProtoMessage() {}
+
+func (x *Filter) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[142]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Filter.ProtoReflect.Descriptor instead.
+func (*Filter) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{142}
+}
+
+func (x *Filter) GetKinds() []string {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *Filter) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *Filter) GetUnread() bool {
+	if x != nil {
+		return x.Unread
+	}
+	return false
+}
+
+func (x *Filter) GetMentions() bool {
+	if x != nil {
+		return x.Mentions
+	}
+	return false
+}
+
+func (x *Filter) GetPinned() bool {
+	if x != nil {
+		return x.Pinned
+	}
+	return false
+}
+
+func (x *Filter) GetArchived() bool {
+	if x != nil {
+		return x.Archived
+	}
+	return false
+}
+
+func (x *Filter) GetHidden() bool {
+	if x != nil {
+		return x.Hidden
+	}
+	return false
+}
+
+func (x *Filter) GetNotMuted() bool {
+	if x != nil {
+		return x.NotMuted
+	}
+	return false
+}
+
+// SetRequest alters what a conversation is to me. Absent fields are as before.
+type SetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                // the conversation
+	Pinned        *bool                  `protobuf:"varint,2,opt,name=pinned,proto3,oneof" json:"pinned,omitempty"`     // at the top of my list
+	Level         *string                `protobuf:"bytes,3,opt,name=level,proto3,oneof" json:"level,omitempty"`        // what I am notified of: all, mentions, me, at_all, none; empty = as inherited
+	Hidden        *bool                  `protobuf:"varint,4,opt,name=hidden,proto3,oneof" json:"hidden,omitempty"`     // out of my list until something new comes
+	Archived      *bool                  `protobuf:"varint,5,opt,name=archived,proto3,oneof" json:"archived,omitempty"` // in the archive
+	Marked        *bool                  `protobuf:"varint,6,opt,name=marked,proto3,oneof" json:"marked,omitempty"`     // unread, whatever was read
+	Tags          *Tags                  `protobuf:"bytes,7,opt,name=tags,proto3" json:"tags,omitempty"`                // my folders; absent = as before
+	Remark        *string                `protobuf:"bytes,8,opt,name=remark,proto3,oneof" json:"remark,omitempty"`      // my own name for it; at most 128 bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRequest) Reset() {
+	*x = SetRequest{}
+	mi := &file_anser_proto_msgTypes[143]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRequest) ProtoMessage() {}
+
+func (x *SetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[143]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRequest.ProtoReflect.Descriptor instead.
+func (*SetRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{143}
+}
+
+func (x *SetRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *SetRequest) GetPinned() bool {
+	if x != nil && x.Pinned != nil {
+		return *x.Pinned
+	}
+	return false
+}
+
+func (x *SetRequest) GetLevel() string {
+	if x != nil && x.Level != nil {
+		return *x.Level
+	}
+	return ""
+}
+
+func (x *SetRequest) GetHidden() bool {
+	if x != nil && x.Hidden != nil {
+		return *x.Hidden
+	}
+	return false
+}
+
+func (x *SetRequest) GetArchived() bool {
+	if x != nil && x.Archived != nil {
+		return *x.Archived
+	}
+	return false
+}
+
+func (x *SetRequest) GetMarked() bool {
+	if x != nil && x.Marked != nil {
+		return *x.Marked
+	}
+	return false
+}
+
+func (x *SetRequest) GetTags() *Tags {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *SetRequest) GetRemark() string {
+	if x != nil && x.Remark != nil {
+		return *x.Remark
+	}
+	return ""
+}
+
+// Tags are names of folders.
+type Tags struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Names         []string               `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"` // 1-40 bytes each; at most 20
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tags) Reset() {
+	*x = Tags{}
+	mi := &file_anser_proto_msgTypes[144]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tags) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tags) ProtoMessage() {}
+
+func (x *Tags) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[144]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tags.ProtoReflect.Descriptor instead.
+func (*Tags) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{144}
+}
+
+func (x *Tags) GetNames() []string {
+	if x != nil {
+		return x.Names
+	}
+	return nil
+}
+
+type SetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Mine          *Mine                  `protobuf:"bytes,1,opt,name=mine,proto3" json:"mine,omitempty"` // my row after it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetResponse) Reset() {
+	*x = SetResponse{}
+	mi := &file_anser_proto_msgTypes[145]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetResponse) ProtoMessage() {}
+
+func (x *SetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[145]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetResponse.ProtoReflect.Descriptor instead.
+func (*SetResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{145}
+}
+
+func (x *SetResponse) GetMine() *Mine {
+	if x != nil {
+		return x.Mine
+	}
+	return nil
+}
+
+// UnreadRequest asks for totals.
+type UnreadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Filter        *Filter                `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"` // absent = all but hidden and archived ones
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadRequest) Reset() {
+	*x = UnreadRequest{}
+	mi := &file_anser_proto_msgTypes[146]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadRequest) ProtoMessage() {}
+
+func (x *UnreadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[146]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadRequest.ProtoReflect.Descriptor instead.
+func (*UnreadRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{146}
+}
+
+func (x *UnreadRequest) GetFilter() *Filter {
+	if x != nil {
+		return x.Filter
+	}
+	return nil
+}
+
+type UnreadResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Messages      uint64                 `protobuf:"varint,1,opt,name=messages,proto3" json:"messages,omitempty"`           // unread messages
+	Conversations uint32                 `protobuf:"varint,2,opt,name=conversations,proto3" json:"conversations,omitempty"` // conversations with any
+	Mentions      uint64                 `protobuf:"varint,3,opt,name=mentions,proto3" json:"mentions,omitempty"`           // unread mentions of me by name
+	All           uint64                 `protobuf:"varint,4,opt,name=all,proto3" json:"all,omitempty"`                     // unread @all messages
+	Marked        uint32                 `protobuf:"varint,5,opt,name=marked,proto3" json:"marked,omitempty"`               // conversations marked by hand and without unread messages
+	Kinds         []*KindCount           `protobuf:"bytes,6,rep,name=kinds,proto3" json:"kinds,omitempty"`                  // messages by kind of conversation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnreadResponse) Reset() {
+	*x = UnreadResponse{}
+	mi := &file_anser_proto_msgTypes[147]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnreadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnreadResponse) ProtoMessage() {}
+
+func (x *UnreadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[147]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnreadResponse.ProtoReflect.Descriptor instead.
+func (*UnreadResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{147}
+}
+
+func (x *UnreadResponse) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
+func (x *UnreadResponse) GetConversations() uint32 {
+	if x != nil {
+		return x.Conversations
+	}
+	return 0
+}
+
+func (x *UnreadResponse) GetMentions() uint64 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
+func (x *UnreadResponse) GetAll() uint64 {
+	if x != nil {
+		return x.All
+	}
+	return 0
+}
+
+func (x *UnreadResponse) GetMarked() uint32 {
+	if x != nil {
+		return x.Marked
+	}
+	return 0
+}
+
+func (x *UnreadResponse) GetKinds() []*KindCount {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+// KindCount is a number for a kind of conversation.
+type KindCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`    // direct, group
+	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"` // messages
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KindCount) Reset() {
+	*x = KindCount{}
+	mi := &file_anser_proto_msgTypes[148]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KindCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KindCount) ProtoMessage() {}
+
+func (x *KindCount) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[148]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KindCount.ProtoReflect.Descriptor instead.
+func (*KindCount) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{148}
+}
+
+func (x *KindCount) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *KindCount) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// SetDraftRequest keeps what I have begun to write.
+type SetDraftRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Draft         *Draft                 `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"` // an empty body removes it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDraftRequest) Reset() {
+	*x = SetDraftRequest{}
+	mi := &file_anser_proto_msgTypes[149]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDraftRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDraftRequest) ProtoMessage() {}
+
+func (x *SetDraftRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[149]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDraftRequest.ProtoReflect.Descriptor instead.
+func (*SetDraftRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{149}
+}
+
+func (x *SetDraftRequest) GetDraft() *Draft {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+type SetDraftResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Draft         *Draft                 `protobuf:"bytes,1,opt,name=draft,proto3" json:"draft,omitempty"` // as it is kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDraftResponse) Reset() {
+	*x = SetDraftResponse{}
+	mi := &file_anser_proto_msgTypes[150]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDraftResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDraftResponse) ProtoMessage() {}
+
+func (x *SetDraftResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[150]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDraftResponse.ProtoReflect.Descriptor instead.
+func (*SetDraftResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{150}
+}
+
+func (x *SetDraftResponse) GetDraft() *Draft {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+// Draft is what I have begun to write.
+type Draft struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`                       // the conversation
+	Body          []byte                 `protobuf:"bytes,2,opt,name=body,proto3" json:"body,omitempty"`                       // at most 32 KiB
+	ReplyTo       uint64                 `protobuf:"varint,3,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"` // 0 = none
+	Time          int64                  `protobuf:"varint,4,opt,name=time,proto3" json:"time,omitempty"`                      // when it was kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Draft) Reset() {
+	*x = Draft{}
+	mi := &file_anser_proto_msgTypes[151]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Draft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Draft) ProtoMessage() {}
+
+func (x *Draft) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[151]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Draft.ProtoReflect.Descriptor instead.
+func (*Draft) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{151}
+}
+
+func (x *Draft) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *Draft) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Draft) GetReplyTo() uint64 {
+	if x != nil {
+		return x.ReplyTo
+	}
+	return 0
+}
+
+func (x *Draft) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+// DraftsRequest asks for my drafts.
+type DraftsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // the last conv of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftsRequest) Reset() {
+	*x = DraftsRequest{}
+	mi := &file_anser_proto_msgTypes[152]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftsRequest) ProtoMessage() {}
+
+func (x *DraftsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[152]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftsRequest.ProtoReflect.Descriptor instead.
+func (*DraftsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{152}
+}
+
+func (x *DraftsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *DraftsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type DraftsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drafts        []*Draft               `protobuf:"bytes,1,rep,name=drafts,proto3" json:"drafts,omitempty"` // by conversation
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`    // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftsResponse) Reset() {
+	*x = DraftsResponse{}
+	mi := &file_anser_proto_msgTypes[153]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftsResponse) ProtoMessage() {}
+
+func (x *DraftsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[153]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftsResponse.ProtoReflect.Descriptor instead.
+func (*DraftsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{153}
+}
+
+func (x *DraftsResponse) GetDrafts() []*Draft {
+	if x != nil {
+		return x.Drafts
+	}
+	return nil
+}
+
+func (x *DraftsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// NotifyRequest asks what I want to be notified of.
+type NotifyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyRequest) Reset() {
+	*x = NotifyRequest{}
+	mi := &file_anser_proto_msgTypes[154]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyRequest) ProtoMessage() {}
+
+func (x *NotifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[154]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyRequest.ProtoReflect.Descriptor instead.
+func (*NotifyRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{154}
+}
+
+// SetNotifyRequest sets it.
+type SetNotifyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notify        *Notify                `protobuf:"bytes,1,opt,name=notify,proto3" json:"notify,omitempty"` // all of it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNotifyRequest) Reset() {
+	*x = SetNotifyRequest{}
+	mi := &file_anser_proto_msgTypes[155]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNotifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNotifyRequest) ProtoMessage() {}
+
+func (x *SetNotifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[155]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNotifyRequest.ProtoReflect.Descriptor instead.
+func (*SetNotifyRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{155}
+}
+
+func (x *SetNotifyRequest) GetNotify() *Notify {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
+type NotifyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notify        *Notify                `protobuf:"bytes,1,opt,name=notify,proto3" json:"notify,omitempty"` // as it is
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotifyResponse) Reset() {
+	*x = NotifyResponse{}
+	mi := &file_anser_proto_msgTypes[156]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotifyResponse) ProtoMessage() {}
+
+func (x *NotifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[156]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotifyResponse.ProtoReflect.Descriptor instead.
+func (*NotifyResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{156}
+}
+
+func (x *NotifyResponse) GetNotify() *Notify {
+	if x != nil {
+		return x.Notify
+	}
+	return nil
+}
+
+// Notify is what I want to be notified of, where a conversation or thread says nothing.
+type Notify struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           string                 `protobuf:"bytes,1,opt,name=all,proto3" json:"all,omitempty"`       // level; empty = the app's default
+	Direct        string                 `protobuf:"bytes,2,opt,name=direct,proto3" json:"direct,omitempty"` // level; empty = as `all`
+	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`   // level; empty = as `all`
+	Quiet         *Quiet                 `protobuf:"bytes,4,opt,name=quiet,proto3" json:"quiet,omitempty"`   // absent = no quiet hours
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Notify) Reset() {
+	*x = Notify{}
+	mi := &file_anser_proto_msgTypes[157]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Notify) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Notify) ProtoMessage() {}
+
+func (x *Notify) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[157]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Notify.ProtoReflect.Descriptor instead.
+func (*Notify) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{157}
+}
+
+func (x *Notify) GetAll() string {
+	if x != nil {
+		return x.All
+	}
+	return ""
+}
+
+func (x *Notify) GetDirect() string {
+	if x != nil {
+		return x.Direct
+	}
+	return ""
+}
+
+func (x *Notify) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Notify) GetQuiet() *Quiet {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+// Quiet are hours of the day in which another level holds.
+type Quiet struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         string                 `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`       // "22:00"
+	Minutes       uint32                 `protobuf:"varint,2,opt,name=minutes,proto3" json:"minutes,omitempty"`  // 1-1440
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`         // IANA name: Asia/Shanghai
+	Level         string                 `protobuf:"bytes,4,opt,name=level,proto3" json:"level,omitempty"`       // empty = none
+	Days          []uint32               `protobuf:"varint,5,rep,packed,name=days,proto3" json:"days,omitempty"` // 0 = Sunday; none = every day
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quiet) Reset() {
+	*x = Quiet{}
+	mi := &file_anser_proto_msgTypes[158]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quiet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quiet) ProtoMessage() {}
+
+func (x *Quiet) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[158]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quiet.ProtoReflect.Descriptor instead.
+func (*Quiet) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{158}
+}
+
+func (x *Quiet) GetStart() string {
+	if x != nil {
+		return x.Start
+	}
+	return ""
+}
+
+func (x *Quiet) GetMinutes() uint32 {
+	if x != nil {
+		return x.Minutes
+	}
+	return 0
+}
+
+func (x *Quiet) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Quiet) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *Quiet) GetDays() []uint32 {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+// QuietRequest asks for the quiet hours of one conversation.
+type QuietRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the conversation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuietRequest) Reset() {
+	*x = QuietRequest{}
+	mi := &file_anser_proto_msgTypes[159]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuietRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuietRequest) ProtoMessage() {}
+
+func (x *QuietRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[159]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuietRequest.ProtoReflect.Descriptor instead.
+func (*QuietRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{159}
+}
+
+func (x *QuietRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+// SetQuietRequest sets them.
+type SetQuietRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`   // the conversation
+	Quiet         *Quiet                 `protobuf:"bytes,2,opt,name=quiet,proto3" json:"quiet,omitempty"` // absent = as for all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetQuietRequest) Reset() {
+	*x = SetQuietRequest{}
+	mi := &file_anser_proto_msgTypes[160]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetQuietRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetQuietRequest) ProtoMessage() {}
+
+func (x *SetQuietRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[160]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetQuietRequest.ProtoReflect.Descriptor instead.
+func (*SetQuietRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{160}
+}
+
+func (x *SetQuietRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *SetQuietRequest) GetQuiet() *Quiet {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+type QuietResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Quiet         *Quiet                 `protobuf:"bytes,1,opt,name=quiet,proto3" json:"quiet,omitempty"` // absent = as for all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QuietResponse) Reset() {
+	*x = QuietResponse{}
+	mi := &file_anser_proto_msgTypes[161]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QuietResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QuietResponse) ProtoMessage() {}
+
+func (x *QuietResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[161]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QuietResponse.ProtoReflect.Descriptor instead.
+func (*QuietResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{161}
+}
+
+func (x *QuietResponse) GetQuiet() *Quiet {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+// SetProfileRequest alters what I tell of myself. Absent fields are as before.
+type SetProfileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`         // at most 128 bytes
+	Portrait      *string                `protobuf:"bytes,2,opt,name=portrait,proto3,oneof" json:"portrait,omitempty"` // URL; at most 1024 bytes
+	Fields        []*ProfileField        `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`           // one with an empty value goes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetProfileRequest) Reset() {
+	*x = SetProfileRequest{}
+	mi := &file_anser_proto_msgTypes[162]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetProfileRequest) ProtoMessage() {}
+
+func (x *SetProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[162]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetProfileRequest.ProtoReflect.Descriptor instead.
+func (*SetProfileRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{162}
+}
+
+func (x *SetProfileRequest) GetName() string {
+	if x != nil && x.Name != nil {
+		return *x.Name
+	}
+	return ""
+}
+
+func (x *SetProfileRequest) GetPortrait() string {
+	if x != nil && x.Portrait != nil {
+		return *x.Portrait
+	}
+	return ""
+}
+
+func (x *SetProfileRequest) GetFields() []*ProfileField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// ProfileField is a field of a profile.
+type ProfileField struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`         // 1-32 bytes
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`     // at most 4 KiB
+	Visible       string                 `protobuf:"bytes,3,opt,name=visible,proto3" json:"visible,omitempty"` // all, contacts, none; empty = all. Told to the user and the app only
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileField) Reset() {
+	*x = ProfileField{}
+	mi := &file_anser_proto_msgTypes[163]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileField) ProtoMessage() {}
+
+func (x *ProfileField) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[163]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileField.ProtoReflect.Descriptor instead.
+func (*ProfileField) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{163}
+}
+
+func (x *ProfileField) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ProfileField) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ProfileField) GetVisible() string {
+	if x != nil {
+		return x.Visible
+	}
+	return ""
+}
+
+// Profile is what a user tells of himself.
+type Profile struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`         // user id
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`         // what he is called
+	Portrait      string                 `protobuf:"bytes,3,opt,name=portrait,proto3" json:"portrait,omitempty"` // URL
+	Fields        []*ProfileField        `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`     // those that I may see
+	Version       int64                  `protobuf:"varint,5,opt,name=version,proto3" json:"version,omitempty"`  // of the last change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Profile) Reset() {
+	*x = Profile{}
+	mi := &file_anser_proto_msgTypes[164]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Profile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Profile) ProtoMessage() {}
+
+func (x *Profile) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[164]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Profile.ProtoReflect.Descriptor instead.
+func (*Profile) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{164}
+}
+
+func (x *Profile) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Profile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Profile) GetPortrait() string {
+	if x != nil {
+		return x.Portrait
+	}
+	return ""
+}
+
+func (x *Profile) GetFields() []*ProfileField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *Profile) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ProfileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profile       *Profile               `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"` // as it is now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileResponse) Reset() {
+	*x = ProfileResponse{}
+	mi := &file_anser_proto_msgTypes[165]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileResponse) ProtoMessage() {}
+
+func (x *ProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[165]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileResponse.ProtoReflect.Descriptor instead.
+func (*ProfileResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{165}
+}
+
+func (x *ProfileResponse) GetProfile() *Profile {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+// ProfilesRequest asks for profiles.
+type ProfilesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // at most 100
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfilesRequest) Reset() {
+	*x = ProfilesRequest{}
+	mi := &file_anser_proto_msgTypes[166]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfilesRequest) ProtoMessage() {}
+
+func (x *ProfilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[166]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfilesRequest.ProtoReflect.Descriptor instead.
+func (*ProfilesRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{166}
+}
+
+func (x *ProfilesRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type ProfilesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Profiles      []*Profile             `protobuf:"bytes,1,rep,name=profiles,proto3" json:"profiles,omitempty"` // of those that have one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfilesResponse) Reset() {
+	*x = ProfilesResponse{}
+	mi := &file_anser_proto_msgTypes[167]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfilesResponse) ProtoMessage() {}
+
+func (x *ProfilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[167]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfilesResponse.ProtoReflect.Descriptor instead.
+func (*ProfilesResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{167}
+}
+
+func (x *ProfilesResponse) GetProfiles() []*Profile {
+	if x != nil {
+		return x.Profiles
+	}
+	return nil
+}
+
+// SetAllowModeRequest takes direct messages only from those on my list, or from all.
+type SetAllowModeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	On            bool                   `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"` // only from those on the list
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAllowModeRequest) Reset() {
+	*x = SetAllowModeRequest{}
+	mi := &file_anser_proto_msgTypes[168]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAllowModeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAllowModeRequest) ProtoMessage() {}
+
+func (x *SetAllowModeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[168]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAllowModeRequest.ProtoReflect.Descriptor instead.
+func (*SetAllowModeRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{168}
+}
+
+func (x *SetAllowModeRequest) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+// AllowRequest puts a user on my list.
+type AllowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // whom
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowRequest) Reset() {
+	*x = AllowRequest{}
+	mi := &file_anser_proto_msgTypes[169]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowRequest) ProtoMessage() {}
+
+func (x *AllowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[169]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowRequest.ProtoReflect.Descriptor instead.
+func (*AllowRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{169}
+}
+
+func (x *AllowRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+// DisallowRequest takes one off.
+type DisallowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"` // whom
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisallowRequest) Reset() {
+	*x = DisallowRequest{}
+	mi := &file_anser_proto_msgTypes[170]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisallowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisallowRequest) ProtoMessage() {}
+
+func (x *DisallowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[170]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisallowRequest.ProtoReflect.Descriptor instead.
+func (*DisallowRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{170}
+}
+
+func (x *DisallowRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+// AllowedRequest asks for my list.
+type AllowedRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         string                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"`  // the last user id of the page before
+	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 100; at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowedRequest) Reset() {
+	*x = AllowedRequest{}
+	mi := &file_anser_proto_msgTypes[171]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowedRequest) ProtoMessage() {}
+
+func (x *AllowedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[171]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowedRequest.ProtoReflect.Descriptor instead.
+func (*AllowedRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{171}
+}
+
+func (x *AllowedRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *AllowedRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type AllowedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // by user id
+	On            bool                   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`      // the mode
+	More          bool                   `protobuf:"varint,3,opt,name=more,proto3" json:"more,omitempty"`  // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AllowedResponse) Reset() {
+	*x = AllowedResponse{}
+	mi := &file_anser_proto_msgTypes[172]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AllowedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AllowedResponse) ProtoMessage() {}
+
+func (x *AllowedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[172]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AllowedResponse.ProtoReflect.Descriptor instead.
+func (*AllowedResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{172}
+}
+
+func (x *AllowedResponse) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *AllowedResponse) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *AllowedResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// SetPresenceRequest alters what I tell of my being here. Absent fields are as before.
+type SetPresenceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Status        *string                `protobuf:"bytes,1,opt,name=status,proto3,oneof" json:"status,omitempty"`                     // my own words; at most 128 bytes
+	Online        *string                `protobuf:"bytes,2,opt,name=online,proto3,oneof" json:"online,omitempty"`                     // who is told that I am here: all, contacts, none
+	LastSeen      *string                `protobuf:"bytes,3,opt,name=last_seen,json=lastSeen,proto3,oneof" json:"last_seen,omitempty"` // who is told when I was: all, contacts, none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPresenceRequest) Reset() {
+	*x = SetPresenceRequest{}
+	mi := &file_anser_proto_msgTypes[173]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPresenceRequest) ProtoMessage() {}
+
+func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[173]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPresenceRequest.ProtoReflect.Descriptor instead.
+func (*SetPresenceRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{173}
+}
+
+func (x *SetPresenceRequest) GetStatus() string {
+	if x != nil && x.Status != nil {
+		return *x.Status
+	}
+	return ""
+}
+
+func (x *SetPresenceRequest) GetOnline() string {
+	if x != nil && x.Online != nil {
+		return *x.Online
+	}
+	return ""
+}
+
+func (x *SetPresenceRequest) GetLastSeen() string {
+	if x != nil && x.LastSeen != nil {
+		return *x.LastSeen
+	}
+	return ""
+}
+
+// PresenceRequest asks whether users are here.
+type PresenceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceRequest) Reset() {
+	*x = PresenceRequest{}
+	mi := &file_anser_proto_msgTypes[174]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceRequest) ProtoMessage() {}
+
+func (x *PresenceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[174]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceRequest.ProtoReflect.Descriptor instead.
+func (*PresenceRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{174}
+}
+
+func (x *PresenceRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+type PresenceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Presences     []*Presence            `protobuf:"bytes,1,rep,name=presences,proto3" json:"presences,omitempty"` // one for each, in order
+	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`        // of Watch: when it ends
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PresenceResponse) Reset() {
+	*x = PresenceResponse{}
+	mi := &file_anser_proto_msgTypes[175]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PresenceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PresenceResponse) ProtoMessage() {}
+
+func (x *PresenceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[175]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PresenceResponse.ProtoReflect.Descriptor instead.
+func (*PresenceResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{175}
+}
+
+func (x *PresenceResponse) GetPresences() []*Presence {
+	if x != nil {
+		return x.Presences
+	}
+	return nil
+}
+
+func (x *PresenceResponse) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+// Presence says whether a user is here. It is also the body of a signal of the kind
+// "presence".
+type Presence struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	User          string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`                          // user id
+	Online        []string               `protobuf:"bytes,2,rep,name=online,proto3" json:"online,omitempty"`                      // classes of devices that are; none = away, or not told to me
+	LastSeen      int64                  `protobuf:"varint,3,opt,name=last_seen,json=lastSeen,proto3" json:"last_seen,omitempty"` // Unix milliseconds; 0 = not known, or not told
+	Status        string                 `protobuf:"bytes,4,opt,name=status,proto3" json:"status,omitempty"`                      // his own words
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Presence) Reset() {
+	*x = Presence{}
+	mi := &file_anser_proto_msgTypes[176]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Presence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Presence) ProtoMessage() {}
+
+func (x *Presence) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[176]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Presence.ProtoReflect.Descriptor instead.
+func (*Presence) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{176}
+}
+
+func (x *Presence) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Presence) GetOnline() []string {
+	if x != nil {
+		return x.Online
+	}
+	return nil
+}
+
+func (x *Presence) GetLastSeen() int64 {
+	if x != nil {
+		return x.LastSeen
+	}
+	return 0
+}
+
+func (x *Presence) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+// WatchRequest has me told when users come and go: by signals of the kind "presence"
+// in u/<user>. It ends with the session.
+type WatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"`      // at most 200 in all
+	Seconds       uint32                 `protobuf:"varint,2,opt,name=seconds,proto3" json:"seconds,omitempty"` // 0 = an hour; at most 30 days
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_anser_proto_msgTypes[177]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[177]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{177}
+}
+
+func (x *WatchRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetSeconds() uint32 {
+	if x != nil {
+		return x.Seconds
+	}
+	return 0
+}
+
+// UnwatchRequest ends that.
+type UnwatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Users         []string               `protobuf:"bytes,1,rep,name=users,proto3" json:"users,omitempty"` // none = all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnwatchRequest) Reset() {
+	*x = UnwatchRequest{}
+	mi := &file_anser_proto_msgTypes[178]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnwatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnwatchRequest) ProtoMessage() {}
+
+func (x *UnwatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[178]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnwatchRequest.ProtoReflect.Descriptor instead.
+func (*UnwatchRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{178}
+}
+
+func (x *UnwatchRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+// GroupMuteRequest mutes members of a group, or all but owner and admins.
+type GroupMuteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"`      // the group
+	Users         []string               `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`    // at most 100
+	Until         int64                  `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"`   // Unix milliseconds; 0 = they may send again
+	All           *bool                  `protobuf:"varint,4,opt,name=all,proto3,oneof" json:"all,omitempty"` // the whole group
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupMuteRequest) Reset() {
+	*x = GroupMuteRequest{}
+	mi := &file_anser_proto_msgTypes[179]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupMuteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupMuteRequest) ProtoMessage() {}
+
+func (x *GroupMuteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[179]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupMuteRequest.ProtoReflect.Descriptor instead.
+func (*GroupMuteRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{179}
+}
+
+func (x *GroupMuteRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *GroupMuteRequest) GetUsers() []string {
+	if x != nil {
+		return x.Users
+	}
+	return nil
+}
+
+func (x *GroupMuteRequest) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *GroupMuteRequest) GetAll() bool {
+	if x != nil && x.All != nil {
+		return *x.All
+	}
+	return false
+}
+
+// GroupNickRequest sets a member's name in a group: mine, or as an admin another's.
+type GroupNickRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Conv          string                 `protobuf:"bytes,1,opt,name=conv,proto3" json:"conv,omitempty"` // the group
+	User          string                 `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"` // empty = me
+	Nick          string                 `protobuf:"bytes,3,opt,name=nick,proto3" json:"nick,omitempty"` // at most 128 bytes; empty = none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupNickRequest) Reset() {
+	*x = GroupNickRequest{}
+	mi := &file_anser_proto_msgTypes[180]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupNickRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupNickRequest) ProtoMessage() {}
+
+func (x *GroupNickRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[180]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupNickRequest.ProtoReflect.Descriptor instead.
+func (*GroupNickRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{180}
+}
+
+func (x *GroupNickRequest) GetConv() string {
+	if x != nil {
+		return x.Conv
+	}
+	return ""
+}
+
+func (x *GroupNickRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *GroupNickRequest) GetNick() string {
+	if x != nil {
+		return x.Nick
+	}
+	return ""
+}
+
+// MessageType is a registered type of message.
+type MessageType struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`                                // object name: acme:card
+	Flags         *uint32                `protobuf:"varint,2,opt,name=flags,proto3,oneof" json:"flags,omitempty"`                       // where a send gives none; absent = 3
+	Schema        []byte                 `protobuf:"bytes,3,opt,name=schema,proto3" json:"schema,omitempty"`                            // JSON Schema (2020-12) of the body; absent = any
+	Digest        []*Pair                `protobuf:"bytes,4,rep,name=digest,proto3" json:"digest,omitempty"`                            // language -> template
+	Push          []*Pair                `protobuf:"bytes,5,rep,name=push,proto3" json:"push,omitempty"`                                // language -> template
+	Search        []string               `protobuf:"bytes,6,rep,name=search,proto3" json:"search,omitempty"`                            // JSON pointers of fields whose text is searched
+	MaxBytes      uint32                 `protobuf:"varint,7,opt,name=max_bytes,json=maxBytes,proto3" json:"max_bytes,omitempty"`       // of the body; 0 = the server's limit
+	ServerOnly    bool                   `protobuf:"varint,8,opt,name=server_only,json=serverOnly,proto3" json:"server_only,omitempty"` // only the app may send it
+	Title         []*Pair                `protobuf:"bytes,9,rep,name=title,proto3" json:"title,omitempty"`                              // language -> what it is called
+	BuiltIn       bool                   `protobuf:"varint,10,opt,name=built_in,json=builtIn,proto3" json:"built_in,omitempty"`         // comes with the server
+	Version       int64                  `protobuf:"varint,11,opt,name=version,proto3" json:"version,omitempty"`                        // grows with every change
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MessageType) Reset() {
+	*x = MessageType{}
+	mi := &file_anser_proto_msgTypes[181]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MessageType) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MessageType) ProtoMessage() {}
+
+func (x *MessageType) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[181]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MessageType.ProtoReflect.Descriptor instead.
+func (*MessageType) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{181}
+}
+
+func (x *MessageType) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *MessageType) GetFlags() uint32 {
+	if x != nil && x.Flags != nil {
+		return *x.Flags
+	}
+	return 0
+}
+
+func (x *MessageType) GetSchema() []byte {
+	if x != nil {
+		return x.Schema
+	}
+	return nil
+}
+
+func (x *MessageType) GetDigest() []*Pair {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *MessageType) GetPush() []*Pair {
+	if x != nil {
+		return x.Push
+	}
+	return nil
+}
+
+func (x *MessageType) GetSearch() []string {
+	if x != nil {
+		return x.Search
+	}
+	return nil
+}
+
+func (x *MessageType) GetMaxBytes() uint32 {
+	if x != nil {
+		return x.MaxBytes
+	}
+	return 0
+}
+
+func (x *MessageType) GetServerOnly() bool {
+	if x != nil {
+		return x.ServerOnly
+	}
+	return false
+}
+
+func (x *MessageType) GetTitle() []*Pair {
+	if x != nil {
+		return x.Title
+	}
+	return nil
+}
+
+func (x *MessageType) GetBuiltIn() bool {
+	if x != nil {
+		return x.BuiltIn
+	}
+	return false
+}
+
+func (x *MessageType) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// TypesRequest asks for the registered types.
+type TypesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Since         int64                  `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"` // only those changed after this version; 0 = all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypesRequest) Reset() {
+	*x = TypesRequest{}
+	mi := &file_anser_proto_msgTypes[182]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypesRequest) ProtoMessage() {}
+
+func (x *TypesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[182]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypesRequest.ProtoReflect.Descriptor instead.
+func (*TypesRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{182}
+}
+
+func (x *TypesRequest) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+type TypesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Types         []*MessageType         `protobuf:"bytes,1,rep,name=types,proto3" json:"types,omitempty"`      // by name
+	Version       int64                  `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"` // of the registry
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypesResponse) Reset() {
+	*x = TypesResponse{}
+	mi := &file_anser_proto_msgTypes[183]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypesResponse) ProtoMessage() {}
+
+func (x *TypesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[183]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypesResponse.ProtoReflect.Descriptor instead.
+func (*TypesResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{183}
+}
+
+func (x *TypesResponse) GetTypes() []*MessageType {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *TypesResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+// TypeRequest names one.
+type TypeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // object name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypeRequest) Reset() {
+	*x = TypeRequest{}
+	mi := &file_anser_proto_msgTypes[184]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypeRequest) ProtoMessage() {}
+
+func (x *TypeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[184]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypeRequest.ProtoReflect.Descriptor instead.
+func (*TypeRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{184}
+}
+
+func (x *TypeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// TypePutRequest registers a type, or replaces it. Only the app may.
+type TypePutRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          *MessageType           `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"` // all of it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypePutRequest) Reset() {
+	*x = TypePutRequest{}
+	mi := &file_anser_proto_msgTypes[185]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypePutRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypePutRequest) ProtoMessage() {}
+
+func (x *TypePutRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[185]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypePutRequest.ProtoReflect.Descriptor instead.
+func (*TypePutRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{185}
+}
+
+func (x *TypePutRequest) GetType() *MessageType {
+	if x != nil {
+		return x.Type
+	}
+	return nil
+}
+
+type TypeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          *MessageType           `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"` // as it is registered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypeResponse) Reset() {
+	*x = TypeResponse{}
+	mi := &file_anser_proto_msgTypes[186]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypeResponse) ProtoMessage() {}
+
+func (x *TypeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[186]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypeResponse.ProtoReflect.Descriptor instead.
+func (*TypeResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{186}
+}
+
+func (x *TypeResponse) GetType() *MessageType {
+	if x != nil {
+		return x.Type
+	}
+	return nil
+}
+
+// TypeRemoveRequest removes one. Only the app may.
+type TypeRemoveRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // object name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TypeRemoveRequest) Reset() {
+	*x = TypeRemoveRequest{}
+	mi := &file_anser_proto_msgTypes[187]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TypeRemoveRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TypeRemoveRequest) ProtoMessage() {}
+
+func (x *TypeRemoveRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[187]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TypeRemoveRequest.ProtoReflect.Descriptor instead.
+func (*TypeRemoveRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{187}
+}
+
+func (x *TypeRemoveRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// ReportsRequest asks for reports. Only the app may.
+type ReportsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	State         string                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`  // open, kept, removed; empty = all
+	After         string                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`  // the last id of the page before
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // 0 = 50; at most 200
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportsRequest) Reset() {
+	*x = ReportsRequest{}
+	mi := &file_anser_proto_msgTypes[188]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportsRequest) ProtoMessage() {}
+
+func (x *ReportsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[188]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportsRequest.ProtoReflect.Descriptor instead.
+func (*ReportsRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{188}
+}
+
+func (x *ReportsRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ReportsRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *ReportsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ReportsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reports       []*Report              `protobuf:"bytes,1,rep,name=reports,proto3" json:"reports,omitempty"` // the oldest first
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // ask on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportsResponse) Reset() {
+	*x = ReportsResponse{}
+	mi := &file_anser_proto_msgTypes[189]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportsResponse) ProtoMessage() {}
+
+func (x *ReportsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[189]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportsResponse.ProtoReflect.Descriptor instead.
+func (*ReportsResponse) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{189}
+}
+
+func (x *ReportsResponse) GetReports() []*Report {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+func (x *ReportsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Report is one that was made.
+type Report struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`           // of the report
+	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`           // who made it
+	Time          int64                  `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`      // when
+	Of            string                 `protobuf:"bytes,4,opt,name=of,proto3" json:"of,omitempty"`           // of whom
+	Mid           string                 `protobuf:"bytes,5,opt,name=mid,proto3" json:"mid,omitempty"`         // names the message for archives and logs; empty = of a user
+	Seq           uint64                 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`        // its number
+	Message       *Message               `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"` // as it was when it was reported
+	Reason        string                 `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`   // as it was given
+	Text          string                 `protobuf:"bytes,9,opt,name=text,proto3" json:"text,omitempty"`       // as it was given
+	State         string                 `protobuf:"bytes,10,opt,name=state,proto3" json:"state,omitempty"`    // open, kept, removed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report) Reset() {
+	*x = Report{}
+	mi := &file_anser_proto_msgTypes[190]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report) ProtoMessage() {}
+
+func (x *Report) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[190]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report.ProtoReflect.Descriptor instead.
+func (*Report) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{190}
+}
+
+func (x *Report) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Report) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Report) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *Report) GetOf() string {
+	if x != nil {
+		return x.Of
+	}
+	return ""
+}
+
+func (x *Report) GetMid() string {
+	if x != nil {
+		return x.Mid
+	}
+	return ""
+}
+
+func (x *Report) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *Report) GetMessage() *Message {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *Report) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Report) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Report) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+// ReportSettleRequest says what the app made of one.
+type ReportSettleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`       // of the report
+	State         string                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // open, kept, removed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportSettleRequest) Reset() {
+	*x = ReportSettleRequest{}
+	mi := &file_anser_proto_msgTypes[191]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportSettleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportSettleRequest) ProtoMessage() {}
+
+func (x *ReportSettleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[191]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportSettleRequest.ProtoReflect.Descriptor instead.
+func (*ReportSettleRequest) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{191}
+}
+
+func (x *ReportSettleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ReportSettleRequest) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
 }
 
 // Empty is the answer of verbs that have nothing to tell.
@@ -4948,7 +12490,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_anser_proto_msgTypes[70]
+	mi := &file_anser_proto_msgTypes[192]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4960,7 +12502,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[70]
+	mi := &file_anser_proto_msgTypes[192]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4973,13 +12515,13 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{70}
+	return file_anser_proto_rawDescGZIP(), []int{192}
 }
 
 // GroupEvent is the JSON body of an an:group message: what changed in a group.
 type GroupEvent struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`           // create, add, remove, leave, join, role, update, close
+	Op            string                 `protobuf:"bytes,1,opt,name=op,proto3" json:"op,omitempty"`           // create, add, remove, leave, join, role, update, close, mute, nick
 	By            string                 `protobuf:"bytes,2,opt,name=by,proto3" json:"by,omitempty"`           // who did it
 	Users         []string               `protobuf:"bytes,3,rep,name=users,proto3" json:"users,omitempty"`     // to whom; absent = to the one who did it
 	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"`       // with role: the new one
@@ -4987,13 +12529,16 @@ type GroupEvent struct {
 	Join          string                 `protobuf:"bytes,6,opt,name=join,proto3" json:"join,omitempty"`       // with create and update
 	History       string                 `protobuf:"bytes,7,opt,name=history,proto3" json:"history,omitempty"` // with create and update
 	Mver          uint64                 `protobuf:"varint,8,opt,name=mver,proto3" json:"mver,omitempty"`      // number of the membership change
+	Until         int64                  `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`    // with mute: Unix milliseconds; 0 = may send again
+	Mute          bool                   `protobuf:"varint,10,opt,name=mute,proto3" json:"mute,omitempty"`     // with update: only owner and admins may send
+	Nick          string                 `protobuf:"bytes,11,opt,name=nick,proto3" json:"nick,omitempty"`      // with nick
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupEvent) Reset() {
 	*x = GroupEvent{}
-	mi := &file_anser_proto_msgTypes[71]
+	mi := &file_anser_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5005,7 +12550,7 @@ func (x *GroupEvent) String() string {
 func (*GroupEvent) ProtoMessage() {}
 
 func (x *GroupEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[71]
+	mi := &file_anser_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5018,7 +12563,7 @@ func (x *GroupEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEvent.ProtoReflect.Descriptor instead.
 func (*GroupEvent) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{71}
+	return file_anser_proto_rawDescGZIP(), []int{193}
 }
 
 func (x *GroupEvent) GetOp() string {
@@ -5077,6 +12622,27 @@ func (x *GroupEvent) GetMver() uint64 {
 	return 0
 }
 
+func (x *GroupEvent) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *GroupEvent) GetMute() bool {
+	if x != nil {
+		return x.Mute
+	}
+	return false
+}
+
+func (x *GroupEvent) GetNick() string {
+	if x != nil {
+		return x.Nick
+	}
+	return ""
+}
+
 var File_anser_proto protoreflect.FileDescriptor
 
 const file_anser_proto_rawDesc = "" +
@@ -5089,7 +12655,7 @@ const file_anser_proto_rawDesc = "" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x1f\n" +
 	"\vserver_time\x18\x02 \x01(\x03R\n" +
 	"serverTime\x12\x16\n" +
-	"\x06health\x18\x03 \x01(\rR\x06health\"\x92\x02\n" +
+	"\x06health\x18\x03 \x01(\rR\x06health\"\xaa\x02\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n" +
@@ -5101,7 +12667,9 @@ const file_anser_proto_rawDesc = "" +
 	"background\x12\x18\n" +
 	"\anetwork\x18\a \x01(\tR\anetwork\x12\x15\n" +
 	"\x06next_s\x18\b \x01(\rR\x05nextS\x12\"\n" +
-	"\x04caps\x18\t \x01(\v2\x0e.anser.v1.CapsR\x04caps\"P\n" +
+	"\x04caps\x18\t \x01(\v2\x0e.anser.v1.CapsR\x04caps\x12\x16\n" +
+	"\x06locale\x18\n" +
+	" \x01(\tR\x06locale\"P\n" +
 	"\x06Device\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05class\x18\x02 \x01(\tR\x05class\x12\x0e\n" +
@@ -5177,7 +12745,7 @@ const file_anser_proto_rawDesc = "" +
 	"\aoptions\x18\x06 \x01(\v2\x15.anser.v1.SendOptionsR\aoptions\x12\x12\n" +
 	"\x04skip\x18\a \x01(\tR\x04skip\x12\x1f\n" +
 	"\x03ack\x18\b \x01(\v2\r.anser.v1.AckR\x03ackB\b\n" +
-	"\x06_flags\"\xc6\x01\n" +
+	"\x06_flags\"\xdd\x01\n" +
 	"\vSendOptions\x12\x16\n" +
 	"\x06digest\x18\x01 \x01(\tR\x06digest\x12.\n" +
 	"\bmentions\x18\x02 \x01(\v2\x12.anser.v1.MentionsR\bmentions\x12\x19\n" +
@@ -5185,7 +12753,8 @@ const file_anser_proto_rawDesc = "" +
 	"\x06thread\x18\x04 \x01(\x04R\x06thread\x12\x18\n" +
 	"\aexpires\x18\x05 \x01(\x03R\aexpires\x12\x12\n" +
 	"\x04push\x18\x06 \x01(\tR\x04push\x12\x0e\n" +
-	"\x02to\x18\a \x03(\tR\x02to\"\xc8\x01\n" +
+	"\x02to\x18\a \x03(\tR\x02to\x12\x15\n" +
+	"\x06burn_s\x18\b \x01(\rR\x05burnS\"\xc8\x01\n" +
 	"\aSendAck\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x10\n" +
@@ -5207,7 +12776,7 @@ const file_anser_proto_rawDesc = "" +
 	"\x03ver\x18\x05 \x01(\x04R\x03ver\x12(\n" +
 	"\x06change\x18\x06 \x01(\v2\x10.anser.v1.ChangeR\x06change\x12%\n" +
 	"\x05state\x18\a \x01(\v2\x0f.anser.v1.StateR\x05state\x12\x12\n" +
-	"\x04sync\x18\b \x01(\bR\x04sync\"\xeb\x03\n" +
+	"\x04sync\x18\b \x01(\bR\x04sync\"\xc5\x05\n" +
 	"\aMessage\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x10\n" +
 	"\x03ver\x18\x02 \x01(\x04R\x03ver\x12\f\n" +
@@ -5231,10 +12800,30 @@ const file_anser_proto_rawDesc = "" +
 	"\brecalled\x18\x13 \x01(\bR\brecalled\x12\x1f\n" +
 	"\vrecalled_by\x18\x14 \x01(\tR\n" +
 	"recalledBy\x12\x16\n" +
-	"\x06edited\x18\x15 \x01(\x03R\x06edited\"2\n" +
+	"\x06edited\x18\x15 \x01(\x03R\x06edited\x12\x16\n" +
+	"\x06silent\x18\x16 \x01(\bR\x06silent\x12\x15\n" +
+	"\x06burn_s\x18\x17 \x01(\rR\x05burnS\x120\n" +
+	"\treactions\x18\x18 \x03(\v2\x12.anser.v1.ReactionR\treactions\x12,\n" +
+	"\texpansion\x18\x19 \x03(\v2\x0e.anser.v1.PairR\texpansion\x12\x1f\n" +
+	"\x03pin\x18\x1a \x01(\v2\r.anser.v1.PinR\x03pin\x12(\n" +
+	"\x06origin\x18\x1b \x01(\v2\x10.anser.v1.OriginR\x06origin\"2\n" +
+	"\bReaction\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\rR\x05count\".\n" +
+	"\x04Pair\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\")\n" +
+	"\x03Pin\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\tR\x02by\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\"H\n" +
+	"\x06Origin\x12\x16\n" +
+	"\x06sender\x18\x01 \x01(\tR\x06sender\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\"H\n" +
 	"\bMentions\x12\x10\n" +
 	"\x03all\x18\x01 \x01(\bR\x03all\x12\x14\n" +
-	"\x05users\x18\x02 \x03(\tR\x05users\"\xcd\x01\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\x12\x14\n" +
+	"\x05roles\x18\x03 \x03(\tR\x05roles\"\xa5\x02\n" +
 	"\x06Change\x12\x10\n" +
 	"\x03ver\x18\x01 \x01(\x04R\x03ver\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
@@ -5244,7 +12833,12 @@ const file_anser_proto_rawDesc = "" +
 	"\x02id\x18\x06 \x01(\tR\x02id\x12\x12\n" +
 	"\x04time\x18\a \x01(\x03R\x04time\x12\x12\n" +
 	"\x04peer\x18\b \x01(\tR\x04peer\x12+\n" +
-	"\amessage\x18\t \x01(\v2\x11.anser.v1.MessageR\amessage\"\x9f\x01\n" +
+	"\amessage\x18\t \x01(\v2\x11.anser.v1.MessageR\amessage\x12\x14\n" +
+	"\x05added\x18\n" +
+	" \x03(\tR\x05added\x12\x18\n" +
+	"\aremoved\x18\v \x03(\tR\aremoved\x12\x10\n" +
+	"\x03key\x18\f \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\r \x01(\fR\x05value\"\x9f\x01\n" +
 	"\x05State\x12\"\n" +
 	"\x04head\x18\x01 \x01(\v2\x0e.anser.v1.HeadR\x04head\x12\"\n" +
 	"\x04mine\x18\x02 \x01(\v2\x0e.anser.v1.MineR\x04mine\x12\"\n" +
@@ -5260,7 +12854,7 @@ const file_anser_proto_rawDesc = "" +
 	"\n" +
 	"last_shown\x18\a \x01(\x04R\tlastShown\x12\x10\n" +
 	"\x03min\x18\b \x01(\x04R\x03min\x12\x18\n" +
-	"\amembers\x18\t \x01(\rR\amembers\"\xd7\x01\n" +
+	"\amembers\x18\t \x01(\rR\amembers\"\xe4\x02\n" +
 	"\x04Mine\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x12\n" +
 	"\x04read\x18\x02 \x01(\x04R\x04read\x12\x16\n" +
@@ -5271,7 +12865,24 @@ const file_anser_proto_rawDesc = "" +
 	"\x04role\x18\x06 \x01(\tR\x04role\x12\x12\n" +
 	"\x04left\x18\a \x01(\bR\x04left\x12\x12\n" +
 	"\x04mver\x18\b \x01(\x04R\x04mver\x12\x18\n" +
-	"\ablocked\x18\t \x01(\bR\ablocked\"8\n" +
+	"\ablocked\x18\t \x01(\bR\ablocked\x12.\n" +
+	"\bsettings\x18\n" +
+	" \x01(\v2\x12.anser.v1.SettingsR\bsettings\x12&\n" +
+	"\x04gone\x18\v \x03(\v2\x12.anser.v1.SeqRangeR\x04gone\x12\x12\n" +
+	"\x04nick\x18\f \x01(\tR\x04nick\x12\x1f\n" +
+	"\vmuted_until\x18\r \x01(\x03R\n" +
+	"mutedUntil\"\xb0\x01\n" +
+	"\bSettings\x12\x16\n" +
+	"\x06pinned\x18\x01 \x01(\x03R\x06pinned\x12\x14\n" +
+	"\x05level\x18\x02 \x01(\tR\x05level\x12\x16\n" +
+	"\x06hidden\x18\x03 \x01(\x04R\x06hidden\x12\x1a\n" +
+	"\barchived\x18\x04 \x01(\bR\barchived\x12\x16\n" +
+	"\x06marked\x18\x05 \x01(\bR\x06marked\x12\x12\n" +
+	"\x04tags\x18\x06 \x03(\tR\x04tags\x12\x16\n" +
+	"\x06remark\x18\a \x01(\tR\x06remark\".\n" +
+	"\bSeqRange\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\"8\n" +
 	"\x04Peer\x12\x12\n" +
 	"\x04read\x18\x01 \x01(\x04R\x04read\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x04R\tdelivered\"0\n" +
@@ -5322,31 +12933,45 @@ const file_anser_proto_rawDesc = "" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12<\n" +
 	"\rconversations\x18\x03 \x03(\v2\x16.anser.v1.ConversationR\rconversations\x12\x12\n" +
 	"\x04left\x18\x04 \x03(\tR\x04left\x12\x12\n" +
-	"\x04more\x18\x05 \x01(\bR\x04more\"\xda\x01\n" +
+	"\x04more\x18\x05 \x01(\bR\x04more\"\x88\x02\n" +
 	"\fConversation\x12\x12\n" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\"\n" +
 	"\x04head\x18\x02 \x01(\v2\x0e.anser.v1.HeadR\x04head\x12\"\n" +
 	"\x04mine\x18\x03 \x01(\v2\x0e.anser.v1.MineR\x04mine\x12\"\n" +
 	"\x04peer\x18\x04 \x01(\v2\x0e.anser.v1.PeerR\x04peer\x12%\n" +
 	"\x05group\x18\x05 \x01(\v2\x0f.anser.v1.GroupR\x05group\x12#\n" +
-	"\x04page\x18\x06 \x01(\v2\x0f.anser.v1.RangeR\x04page\"\x89\x01\n" +
+	"\x04page\x18\x06 \x01(\v2\x0f.anser.v1.RangeR\x04page\x12\x16\n" +
+	"\x06digest\x18\a \x01(\tR\x06digest\x12\x14\n" +
+	"\x05level\x18\b \x01(\tR\x05level\"\x9d\x01\n" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
 	"\x04join\x18\x03 \x01(\tR\x04join\x12\x18\n" +
 	"\ahistory\x18\x04 \x01(\tR\ahistory\x12\x18\n" +
 	"\amembers\x18\x05 \x01(\rR\amembers\x12\x14\n" +
-	"\x05owner\x18\x06 \x01(\tR\x05owner\"Z\n" +
+	"\x05owner\x18\x06 \x01(\tR\x05owner\x12\x12\n" +
+	"\x04mute\x18\a \x01(\bR\x04mute\"\x83\x01\n" +
 	"\x05Range\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\x12-\n" +
-	"\bmessages\x18\x03 \x03(\v2\x11.anser.v1.MessageR\bmessages\"w\n" +
+	"\bmessages\x18\x03 \x03(\v2\x11.anser.v1.MessageR\bmessages\x12'\n" +
+	"\x06extras\x18\x04 \x03(\v2\x0f.anser.v1.ExtraR\x06extras\"\xa1\x01\n" +
+	"\x05Extra\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x18\n" +
+	"\areplies\x18\x02 \x01(\rR\areplies\x12\x16\n" +
+	"\x06thread\x18\x03 \x01(\rR\x06thread\x12\x1f\n" +
+	"\vthread_last\x18\x04 \x01(\x04R\n" +
+	"threadLast\x12\x1f\n" +
+	"\vthread_time\x18\x05 \x01(\x03R\n" +
+	"threadTime\x12\x12\n" +
+	"\x04mine\x18\x06 \x03(\tR\x04mine\"\x8f\x01\n" +
 	"\vPageRequest\x12\x12\n" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\x04R\x02to\x12\x1a\n" +
 	"\bbackward\x18\x04 \x01(\bR\bbackward\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\rR\x05limit\"Y\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\x12\x16\n" +
+	"\x06around\x18\x06 \x01(\x04R\x06around\"Y\n" +
 	"\fPageResponse\x12%\n" +
 	"\x05range\x18\x01 \x01(\v2\x0f.anser.v1.RangeR\x05range\x12\"\n" +
 	"\x04head\x18\x02 \x01(\v2\x0e.anser.v1.HeadR\x04head\"U\n" +
@@ -5366,11 +12991,17 @@ const file_anser_proto_rawDesc = "" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\"2\n" +
 	"\fReadResponse\x12\"\n" +
-	"\x04mine\x18\x01 \x01(\v2\x0e.anser.v1.MineR\x04mine\"E\n" +
+	"\x04mine\x18\x01 \x01(\v2\x0e.anser.v1.MineR\x04mine\"]\n" +
 	"\rRecallRequest\x12\x12\n" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
-	"\x02id\x18\x03 \x01(\tR\x02id\"\x9f\x01\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\x12\x16\n" +
+	"\x06silent\x18\x04 \x01(\bR\x06silent\"\x7f\n" +
+	"\x0eRecallResponse\x12\x10\n" +
+	"\x03ver\x18\x01 \x01(\x04R\x03ver\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x1c\n" +
+	"\tduplicate\x18\x03 \x01(\bR\tduplicate\x12)\n" +
+	"\x06former\x18\x04 \x01(\v2\x11.anser.v1.MessageR\x06former\"\x9f\x01\n" +
 	"\vEditRequest\x12\x12\n" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -5407,11 +13038,14 @@ const file_anser_proto_rawDesc = "" +
 	"\x14GroupMembersResponse\x12/\n" +
 	"\amembers\x18\x01 \x03(\v2\x15.anser.v1.GroupMemberR\amembers\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x12\n" +
-	"\x04mver\x18\x03 \x01(\x04R\x04mver\"M\n" +
+	"\x04mver\x18\x03 \x01(\x04R\x04mver\"\x82\x01\n" +
 	"\vGroupMember\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x16\n" +
-	"\x06online\x18\x03 \x01(\bR\x06online\";\n" +
+	"\x06online\x18\x03 \x01(\bR\x06online\x12\x12\n" +
+	"\x04nick\x18\x04 \x01(\tR\x04nick\x12\x1f\n" +
+	"\vmuted_until\x18\x05 \x01(\x03R\n" +
+	"mutedUntil\";\n" +
 	"\x0fGroupAddRequest\x12\x12\n" +
 	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x14\n" +
 	"\x05users\x18\x02 \x03(\tR\x05users\">\n" +
@@ -5464,8 +13098,475 @@ const file_anser_proto_rawDesc = "" +
 	"\fRenewRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\"4\n" +
 	"\rRenewResponse\x12#\n" +
-	"\rtoken_expires\x18\x01 \x01(\x03R\ftokenExpires\"\a\n" +
-	"\x05Empty\"\xac\x01\n" +
+	"\rtoken_expires\x18\x01 \x01(\x03R\ftokenExpires\"\xaf\x01\n" +
+	"\vSendRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x19\n" +
+	"\x05flags\x18\x04 \x01(\rH\x00R\x05flags\x88\x01\x01\x12\x12\n" +
+	"\x04body\x18\x05 \x01(\fR\x04body\x12/\n" +
+	"\aoptions\x18\x06 \x01(\v2\x15.anser.v1.SendOptionsR\aoptionsB\b\n" +
+	"\x06_flags\"p\n" +
+	"\fSendResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\x12\f\n" +
+	"\x01n\x18\x04 \x01(\x04R\x01n\x12\x1c\n" +
+	"\tduplicate\x18\x05 \x01(\bR\tduplicate\"?\n" +
+	"\x10SendBatchRequest\x12+\n" +
+	"\x05sends\x18\x01 \x03(\v2\x15.anser.v1.SendRequestR\x05sends\"F\n" +
+	"\x11SendBatchResponse\x121\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x15.anser.v1.SendOutcomeR\boutcomes\"\x82\x01\n" +
+	"\vSendOutcome\x12*\n" +
+	"\x04sent\x18\x01 \x01(\v2\x16.anser.v1.SendResponseR\x04sent\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\rR\x04code\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\x12\x19\n" +
+	"\bretry_ms\x18\x04 \x01(\rR\aretryMs\"9\n" +
+	"\x0fMessagesRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"~\n" +
+	"\x10MessagesResponse\x12-\n" +
+	"\bmessages\x18\x01 \x03(\v2\x11.anser.v1.MessageR\bmessages\x12'\n" +
+	"\x06extras\x18\x02 \x03(\v2\x0f.anser.v1.ExtraR\x06extras\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"f\n" +
+	"\x12EditHistoryRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"U\n" +
+	"\x13EditHistoryResponse\x12*\n" +
+	"\aformers\x18\x01 \x03(\v2\x10.anser.v1.FormerR\aformers\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"Z\n" +
+	"\x06Former\x12\x10\n" +
+	"\x03ver\x18\x01 \x01(\x04R\x03ver\x12\x12\n" +
+	"\x04time\x18\x02 \x01(\x03R\x04time\x12\x12\n" +
+	"\x04body\x18\x03 \x01(\fR\x04body\x12\x16\n" +
+	"\x06digest\x18\x04 \x01(\tR\x06digest\"z\n" +
+	"\rDeleteRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12(\n" +
+	"\x05range\x18\x03 \x01(\v2\x12.anser.v1.SeqRangeR\x05range\x12\x17\n" +
+	"\afor_all\x18\x04 \x01(\bR\x06forAll\"\\\n" +
+	"\x0eDeleteResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12\x10\n" +
+	"\x03ver\x18\x02 \x01(\x04R\x03ver\x12\"\n" +
+	"\x04mine\x18\x03 \x01(\v2\x0e.anser.v1.MineR\x04mine\"9\n" +
+	"\x0fUndeleteRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"n\n" +
+	"\fReactRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03add\x18\x03 \x03(\tR\x03add\x12\x16\n" +
+	"\x06remove\x18\x04 \x03(\tR\x06remove\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\tR\x02id\"\x9c\x01\n" +
+	"\x10ReactionsRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x1b\n" +
+	"\tafter_key\x18\x04 \x01(\tR\bafterKey\x12\x1d\n" +
+	"\n" +
+	"after_user\x18\x05 \x01(\tR\tafterUser\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\"T\n" +
+	"\x11ReactionsResponse\x12+\n" +
+	"\areacted\x18\x01 \x03(\v2\x11.anser.v1.ReactedR\areacted\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"C\n" +
+	"\aReacted\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\"T\n" +
+	"\n" +
+	"PinRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\bR\x03off\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\"!\n" +
+	"\vPinsRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\"\x7f\n" +
+	"\rExpandRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12 \n" +
+	"\x03set\x18\x03 \x03(\v2\x0e.anser.v1.PairR\x03set\x12\x16\n" +
+	"\x06remove\x18\x04 \x03(\tR\x06remove\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\tR\x02id\"b\n" +
+	"\x0eRepliesRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"R\n" +
+	"\x0eThreadsRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"Q\n" +
+	"\x0fThreadsResponse\x12*\n" +
+	"\athreads\x18\x01 \x03(\v2\x10.anser.v1.ThreadR\athreads\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xdd\x01\n" +
+	"\x06Thread\x12%\n" +
+	"\x05extra\x18\x01 \x01(\v2\x0f.anser.v1.ExtraR\x05extra\x12%\n" +
+	"\x04root\x18\x02 \x01(\v2\x11.anser.v1.MessageR\x04root\x12%\n" +
+	"\x04last\x18\x03 \x01(\v2\x11.anser.v1.MessageR\x04last\x12\x12\n" +
+	"\x04read\x18\x04 \x01(\x04R\x04read\x12\x16\n" +
+	"\x06unread\x18\x05 \x01(\rR\x06unread\x12\x1c\n" +
+	"\tfollowing\x18\x06 \x01(\bR\tfollowing\x12\x14\n" +
+	"\x05level\x18\a \x01(\tR\x05level\"\x91\x01\n" +
+	"\x11ThreadPageRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\x04R\x04root\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x0e\n" +
+	"\x02to\x18\x04 \x01(\x04R\x02to\x12\x1a\n" +
+	"\bbackward\x18\x05 \x01(\bR\bbackward\x12\x14\n" +
+	"\x05limit\x18\x06 \x01(\rR\x05limit\"\xa9\x01\n" +
+	"\x10ThreadSetRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04root\x18\x02 \x01(\x04R\x04root\x12\x17\n" +
+	"\x04read\x18\x03 \x01(\x04H\x00R\x04read\x88\x01\x01\x12\x1b\n" +
+	"\x06follow\x18\x04 \x01(\bH\x01R\x06follow\x88\x01\x01\x12\x19\n" +
+	"\x05level\x18\x05 \x01(\tH\x02R\x05level\x88\x01\x01B\a\n" +
+	"\x05_readB\t\n" +
+	"\a_followB\b\n" +
+	"\x06_level\":\n" +
+	"\x0eThreadResponse\x12(\n" +
+	"\x06thread\x18\x01 \x01(\v2\x10.anser.v1.ThreadR\x06thread\"\x86\x01\n" +
+	"\x0eForwardRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x03 \x03(\x04R\x04seqs\x12\x0e\n" +
+	"\x02to\x18\x04 \x03(\tR\x02to\x12\x16\n" +
+	"\x06merged\x18\x05 \x01(\bR\x06merged\x12\x14\n" +
+	"\x05title\x18\x06 \x01(\tR\x05title\"D\n" +
+	"\x0fForwardResponse\x121\n" +
+	"\tforwarded\x18\x01 \x03(\v2\x13.anser.v1.ForwardedR\tforwarded\"a\n" +
+	"\tForwarded\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\x12\x12\n" +
+	"\x04code\x18\x03 \x01(\rR\x04code\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"]\n" +
+	"\vVoteRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x18\n" +
+	"\aoptions\x18\x03 \x03(\tR\aoptions\x12\x0e\n" +
+	"\x02id\x18\x04 \x01(\tR\x02id\"H\n" +
+	"\x10PollCloseRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\tR\x02id\"~\n" +
+	"\x11StreamOpenRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x19\n" +
+	"\breply_to\x18\x04 \x01(\x04R\areplyTo\x12\x16\n" +
+	"\x06thread\x18\x05 \x01(\x04R\x06thread\"c\n" +
+	"\x13StreamAppendRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x14\n" +
+	"\x05index\x18\x03 \x01(\rR\x05index\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\"`\n" +
+	"\x10StreamEndRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\x12\x14\n" +
+	"\x05abort\x18\x03 \x01(\bR\x05abort\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\"6\n" +
+	"\x10StreamGetRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04conv\x18\x02 \x01(\tR\x04conv\"\x86\x01\n" +
+	"\x0eStreamResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06sender\x18\x02 \x01(\tR\x06sender\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\rR\x04next\x12\x12\n" +
+	"\x04done\x18\x05 \x01(\bR\x04done\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\";\n" +
+	"\x11ReadCountsRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04seqs\x18\x02 \x03(\x04R\x04seqs\"A\n" +
+	"\x12ReadCountsResponse\x12+\n" +
+	"\x06counts\x18\x01 \x03(\v2\x13.anser.v1.ReadCountR\x06counts\"^\n" +
+	"\tReadCount\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04read\x18\x02 \x01(\rR\x04read\x12\x16\n" +
+	"\x06unread\x18\x03 \x01(\rR\x06unread\x12\x13\n" +
+	"\x05as_of\x18\x04 \x01(\x03R\x04asOf\"{\n" +
+	"\x0fReadListRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x16\n" +
+	"\x06unread\x18\x03 \x01(\bR\x06unread\x12\x14\n" +
+	"\x05after\x18\x04 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\rR\x05limit\"Q\n" +
+	"\x10ReadListResponse\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\x12\x13\n" +
+	"\x05as_of\x18\x03 \x01(\x03R\x04asOf\"u\n" +
+	"\rReportRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04user\x18\x03 \x01(\tR\x04user\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\" \n" +
+	"\x0eReportResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"L\n" +
+	"\x0fScheduleRequest\x12)\n" +
+	"\x04send\x18\x01 \x01(\v2\x15.anser.v1.SendRequestR\x04send\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\"E\n" +
+	"\x10ScheduleResponse\x121\n" +
+	"\tscheduled\x18\x01 \x01(\v2\x13.anser.v1.ScheduledR\tscheduled\"^\n" +
+	"\tScheduled\x12)\n" +
+	"\x04send\x18\x01 \x01(\v2\x15.anser.v1.SendRequestR\x04send\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\tR\x06failed\">\n" +
+	"\x10ScheduledRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"Z\n" +
+	"\x11ScheduledResponse\x121\n" +
+	"\tscheduled\x18\x01 \x03(\v2\x13.anser.v1.ScheduledR\tscheduled\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"#\n" +
+	"\x11UnscheduleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"?\n" +
+	"\rRemindRequest\x12.\n" +
+	"\breminder\x18\x01 \x01(\v2\x12.anser.v1.ReminderR\breminder\"@\n" +
+	"\x0eRemindResponse\x12.\n" +
+	"\breminder\x18\x01 \x01(\v2\x12.anser.v1.ReminderR\breminder\"z\n" +
+	"\bReminder\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04conv\x18\x03 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text\x12\x14\n" +
+	"\x05fired\x18\x06 \x01(\x03R\x05fired\">\n" +
+	"\x10RemindersRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"Y\n" +
+	"\x11RemindersResponse\x120\n" +
+	"\treminders\x18\x01 \x03(\v2\x12.anser.v1.ReminderR\treminders\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"!\n" +
+	"\x0fUnremindRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"G\n" +
+	"\vSaveRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"5\n" +
+	"\fSaveResponse\x12%\n" +
+	"\x05saved\x18\x01 \x01(\v2\x0f.anser.v1.SavedR\x05saved\"\x82\x01\n" +
+	"\x05Saved\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\x12\x12\n" +
+	"\x04time\x18\x04 \x01(\x03R\x04time\x12+\n" +
+	"\amessage\x18\x05 \x01(\v2\x11.anser.v1.MessageR\amessage\"5\n" +
+	"\rUnsaveRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x10\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\":\n" +
+	"\fSavedRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"J\n" +
+	"\rSavedResponse\x12%\n" +
+	"\x05saved\x18\x01 \x03(\v2\x0f.anser.v1.SavedR\x05saved\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"\x88\x01\n" +
+	"\x14ConversationsRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\x12\x1a\n" +
+	"\bmessages\x18\x03 \x01(\rR\bmessages\x12(\n" +
+	"\x06filter\x18\x04 \x01(\v2\x10.anser.v1.FilterR\x06filter\"i\n" +
+	"\x15ConversationsResponse\x12<\n" +
+	"\rconversations\x18\x01 \x03(\v2\x16.anser.v1.ConversationR\rconversations\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\tR\x04next\"\xcd\x01\n" +
+	"\x06Filter\x12\x14\n" +
+	"\x05kinds\x18\x01 \x03(\tR\x05kinds\x12\x10\n" +
+	"\x03tag\x18\x02 \x01(\tR\x03tag\x12\x16\n" +
+	"\x06unread\x18\x03 \x01(\bR\x06unread\x12\x1a\n" +
+	"\bmentions\x18\x04 \x01(\bR\bmentions\x12\x16\n" +
+	"\x06pinned\x18\x05 \x01(\bR\x06pinned\x12\x1a\n" +
+	"\barchived\x18\x06 \x01(\bR\barchived\x12\x16\n" +
+	"\x06hidden\x18\a \x01(\bR\x06hidden\x12\x1b\n" +
+	"\tnot_muted\x18\b \x01(\bR\bnotMuted\"\xb7\x02\n" +
+	"\n" +
+	"SetRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x1b\n" +
+	"\x06pinned\x18\x02 \x01(\bH\x00R\x06pinned\x88\x01\x01\x12\x19\n" +
+	"\x05level\x18\x03 \x01(\tH\x01R\x05level\x88\x01\x01\x12\x1b\n" +
+	"\x06hidden\x18\x04 \x01(\bH\x02R\x06hidden\x88\x01\x01\x12\x1f\n" +
+	"\barchived\x18\x05 \x01(\bH\x03R\barchived\x88\x01\x01\x12\x1b\n" +
+	"\x06marked\x18\x06 \x01(\bH\x04R\x06marked\x88\x01\x01\x12\"\n" +
+	"\x04tags\x18\a \x01(\v2\x0e.anser.v1.TagsR\x04tags\x12\x1b\n" +
+	"\x06remark\x18\b \x01(\tH\x05R\x06remark\x88\x01\x01B\t\n" +
+	"\a_pinnedB\b\n" +
+	"\x06_levelB\t\n" +
+	"\a_hiddenB\v\n" +
+	"\t_archivedB\t\n" +
+	"\a_markedB\t\n" +
+	"\a_remark\"\x1c\n" +
+	"\x04Tags\x12\x14\n" +
+	"\x05names\x18\x01 \x03(\tR\x05names\"1\n" +
+	"\vSetResponse\x12\"\n" +
+	"\x04mine\x18\x01 \x01(\v2\x0e.anser.v1.MineR\x04mine\"9\n" +
+	"\rUnreadRequest\x12(\n" +
+	"\x06filter\x18\x01 \x01(\v2\x10.anser.v1.FilterR\x06filter\"\xc3\x01\n" +
+	"\x0eUnreadResponse\x12\x1a\n" +
+	"\bmessages\x18\x01 \x01(\x04R\bmessages\x12$\n" +
+	"\rconversations\x18\x02 \x01(\rR\rconversations\x12\x1a\n" +
+	"\bmentions\x18\x03 \x01(\x04R\bmentions\x12\x10\n" +
+	"\x03all\x18\x04 \x01(\x04R\x03all\x12\x16\n" +
+	"\x06marked\x18\x05 \x01(\rR\x06marked\x12)\n" +
+	"\x05kinds\x18\x06 \x03(\v2\x13.anser.v1.KindCountR\x05kinds\"5\n" +
+	"\tKindCount\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\"8\n" +
+	"\x0fSetDraftRequest\x12%\n" +
+	"\x05draft\x18\x01 \x01(\v2\x0f.anser.v1.DraftR\x05draft\"9\n" +
+	"\x10SetDraftResponse\x12%\n" +
+	"\x05draft\x18\x01 \x01(\v2\x0f.anser.v1.DraftR\x05draft\"^\n" +
+	"\x05Draft\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04body\x18\x02 \x01(\fR\x04body\x12\x19\n" +
+	"\breply_to\x18\x03 \x01(\x04R\areplyTo\x12\x12\n" +
+	"\x04time\x18\x04 \x01(\x03R\x04time\";\n" +
+	"\rDraftsRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"M\n" +
+	"\x0eDraftsResponse\x12'\n" +
+	"\x06drafts\x18\x01 \x03(\v2\x0f.anser.v1.DraftR\x06drafts\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x0f\n" +
+	"\rNotifyRequest\"<\n" +
+	"\x10SetNotifyRequest\x12(\n" +
+	"\x06notify\x18\x01 \x01(\v2\x10.anser.v1.NotifyR\x06notify\":\n" +
+	"\x0eNotifyResponse\x12(\n" +
+	"\x06notify\x18\x01 \x01(\v2\x10.anser.v1.NotifyR\x06notify\"o\n" +
+	"\x06Notify\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\tR\x03all\x12\x16\n" +
+	"\x06direct\x18\x02 \x01(\tR\x06direct\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05group\x12%\n" +
+	"\x05quiet\x18\x04 \x01(\v2\x0f.anser.v1.QuietR\x05quiet\"u\n" +
+	"\x05Quiet\x12\x14\n" +
+	"\x05start\x18\x01 \x01(\tR\x05start\x12\x18\n" +
+	"\aminutes\x18\x02 \x01(\rR\aminutes\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12\x14\n" +
+	"\x05level\x18\x04 \x01(\tR\x05level\x12\x12\n" +
+	"\x04days\x18\x05 \x03(\rR\x04days\"\"\n" +
+	"\fQuietRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\"L\n" +
+	"\x0fSetQuietRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12%\n" +
+	"\x05quiet\x18\x02 \x01(\v2\x0f.anser.v1.QuietR\x05quiet\"6\n" +
+	"\rQuietResponse\x12%\n" +
+	"\x05quiet\x18\x01 \x01(\v2\x0f.anser.v1.QuietR\x05quiet\"\x93\x01\n" +
+	"\x11SetProfileRequest\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x88\x01\x01\x12\x1f\n" +
+	"\bportrait\x18\x02 \x01(\tH\x01R\bportrait\x88\x01\x01\x12.\n" +
+	"\x06fields\x18\x03 \x03(\v2\x16.anser.v1.ProfileFieldR\x06fieldsB\a\n" +
+	"\x05_nameB\v\n" +
+	"\t_portrait\"P\n" +
+	"\fProfileField\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x18\n" +
+	"\avisible\x18\x03 \x01(\tR\avisible\"\x97\x01\n" +
+	"\aProfile\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
+	"\bportrait\x18\x03 \x01(\tR\bportrait\x12.\n" +
+	"\x06fields\x18\x04 \x03(\v2\x16.anser.v1.ProfileFieldR\x06fields\x12\x18\n" +
+	"\aversion\x18\x05 \x01(\x03R\aversion\">\n" +
+	"\x0fProfileResponse\x12+\n" +
+	"\aprofile\x18\x01 \x01(\v2\x11.anser.v1.ProfileR\aprofile\"'\n" +
+	"\x0fProfilesRequest\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"A\n" +
+	"\x10ProfilesResponse\x12-\n" +
+	"\bprofiles\x18\x01 \x03(\v2\x11.anser.v1.ProfileR\bprofiles\"%\n" +
+	"\x13SetAllowModeRequest\x12\x0e\n" +
+	"\x02on\x18\x01 \x01(\bR\x02on\"\"\n" +
+	"\fAllowRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"%\n" +
+	"\x0fDisallowRequest\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\"<\n" +
+	"\x0eAllowedRequest\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x02 \x01(\rR\x05limit\"K\n" +
+	"\x0fAllowedResponse\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x0e\n" +
+	"\x02on\x18\x02 \x01(\bR\x02on\x12\x12\n" +
+	"\x04more\x18\x03 \x01(\bR\x04more\"\x94\x01\n" +
+	"\x12SetPresenceRequest\x12\x1b\n" +
+	"\x06status\x18\x01 \x01(\tH\x00R\x06status\x88\x01\x01\x12\x1b\n" +
+	"\x06online\x18\x02 \x01(\tH\x01R\x06online\x88\x01\x01\x12 \n" +
+	"\tlast_seen\x18\x03 \x01(\tH\x02R\blastSeen\x88\x01\x01B\t\n" +
+	"\a_statusB\t\n" +
+	"\a_onlineB\f\n" +
+	"\n" +
+	"_last_seen\"'\n" +
+	"\x0fPresenceRequest\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"Z\n" +
+	"\x10PresenceResponse\x120\n" +
+	"\tpresences\x18\x01 \x03(\v2\x12.anser.v1.PresenceR\tpresences\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\"k\n" +
+	"\bPresence\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
+	"\x06online\x18\x02 \x03(\tR\x06online\x12\x1b\n" +
+	"\tlast_seen\x18\x03 \x01(\x03R\blastSeen\x12\x16\n" +
+	"\x06status\x18\x04 \x01(\tR\x06status\">\n" +
+	"\fWatchRequest\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\x12\x18\n" +
+	"\aseconds\x18\x02 \x01(\rR\aseconds\"&\n" +
+	"\x0eUnwatchRequest\x12\x14\n" +
+	"\x05users\x18\x01 \x03(\tR\x05users\"q\n" +
+	"\x10GroupMuteRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x14\n" +
+	"\x05users\x18\x02 \x03(\tR\x05users\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x03R\x05until\x12\x15\n" +
+	"\x03all\x18\x04 \x01(\bH\x00R\x03all\x88\x01\x01B\x06\n" +
+	"\x04_all\"N\n" +
+	"\x10GroupNickRequest\x12\x12\n" +
+	"\x04conv\x18\x01 \x01(\tR\x04conv\x12\x12\n" +
+	"\x04user\x18\x02 \x01(\tR\x04user\x12\x12\n" +
+	"\x04nick\x18\x03 \x01(\tR\x04nick\"\xdb\x02\n" +
+	"\vMessageType\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\x05flags\x18\x02 \x01(\rH\x00R\x05flags\x88\x01\x01\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\fR\x06schema\x12&\n" +
+	"\x06digest\x18\x04 \x03(\v2\x0e.anser.v1.PairR\x06digest\x12\"\n" +
+	"\x04push\x18\x05 \x03(\v2\x0e.anser.v1.PairR\x04push\x12\x16\n" +
+	"\x06search\x18\x06 \x03(\tR\x06search\x12\x1b\n" +
+	"\tmax_bytes\x18\a \x01(\rR\bmaxBytes\x12\x1f\n" +
+	"\vserver_only\x18\b \x01(\bR\n" +
+	"serverOnly\x12$\n" +
+	"\x05title\x18\t \x03(\v2\x0e.anser.v1.PairR\x05title\x12\x19\n" +
+	"\bbuilt_in\x18\n" +
+	" \x01(\bR\abuiltIn\x12\x18\n" +
+	"\aversion\x18\v \x01(\x03R\aversionB\b\n" +
+	"\x06_flags\"$\n" +
+	"\fTypesRequest\x12\x14\n" +
+	"\x05since\x18\x01 \x01(\x03R\x05since\"V\n" +
+	"\rTypesResponse\x12+\n" +
+	"\x05types\x18\x01 \x03(\v2\x15.anser.v1.MessageTypeR\x05types\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\"!\n" +
+	"\vTypeRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\";\n" +
+	"\x0eTypePutRequest\x12)\n" +
+	"\x04type\x18\x01 \x01(\v2\x15.anser.v1.MessageTypeR\x04type\"9\n" +
+	"\fTypeResponse\x12)\n" +
+	"\x04type\x18\x01 \x01(\v2\x15.anser.v1.MessageTypeR\x04type\"'\n" +
+	"\x11TypeRemoveRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"R\n" +
+	"\x0eReportsRequest\x12\x14\n" +
+	"\x05state\x18\x01 \x01(\tR\x05state\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"Q\n" +
+	"\x0fReportsResponse\x12*\n" +
+	"\areports\x18\x01 \x03(\v2\x10.anser.v1.ReportR\areports\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xdf\x01\n" +
+	"\x06Report\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\tR\x02by\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\x12\x0e\n" +
+	"\x02of\x18\x04 \x01(\tR\x02of\x12\x10\n" +
+	"\x03mid\x18\x05 \x01(\tR\x03mid\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\x12+\n" +
+	"\amessage\x18\a \x01(\v2\x11.anser.v1.MessageR\amessage\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\t \x01(\tR\x04text\x12\x14\n" +
+	"\x05state\x18\n" +
+	" \x01(\tR\x05state\";\n" +
+	"\x13ReportSettleRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\"\a\n" +
+	"\x05Empty\"\xea\x01\n" +
 	"\n" +
 	"GroupEvent\x12\x0e\n" +
 	"\x02op\x18\x01 \x01(\tR\x02op\x12\x0e\n" +
@@ -5475,7 +13576,106 @@ const file_anser_proto_rawDesc = "" +
 	"\x04name\x18\x05 \x01(\tR\x04name\x12\x12\n" +
 	"\x04join\x18\x06 \x01(\tR\x04join\x12\x18\n" +
 	"\ahistory\x18\a \x01(\tR\ahistory\x12\x12\n" +
-	"\x04mver\x18\b \x01(\x04R\x04mverB Z\x1egithub.com/anser-im/anser/wireb\x06proto3"
+	"\x04mver\x18\b \x01(\x04R\x04mver\x12\x14\n" +
+	"\x05until\x18\t \x01(\x03R\x05until\x12\x12\n" +
+	"\x04mute\x18\n" +
+	" \x01(\bR\x04mute\x12\x12\n" +
+	"\x04nick\x18\v \x01(\tR\x04nick2\xf4\x11\n" +
+	"\x0eMessageService\x125\n" +
+	"\x04Send\x12\x15.anser.v1.SendRequest\x1a\x16.anser.v1.SendResponse\x12D\n" +
+	"\tSendBatch\x12\x1a.anser.v1.SendBatchRequest\x1a\x1b.anser.v1.SendBatchResponse\x125\n" +
+	"\x04Page\x12\x15.anser.v1.PageRequest\x1a\x16.anser.v1.PageResponse\x12A\n" +
+	"\bMessages\x12\x19.anser.v1.MessagesRequest\x1a\x1a.anser.v1.MessagesResponse\x12>\n" +
+	"\aChanges\x12\x18.anser.v1.ChangesRequest\x1a\x19.anser.v1.ChangesResponse\x12;\n" +
+	"\x06Recall\x12\x17.anser.v1.RecallRequest\x1a\x18.anser.v1.RecallResponse\x127\n" +
+	"\x04Edit\x12\x15.anser.v1.EditRequest\x1a\x18.anser.v1.ChangeResponse\x12J\n" +
+	"\vEditHistory\x12\x1c.anser.v1.EditHistoryRequest\x1a\x1d.anser.v1.EditHistoryResponse\x12;\n" +
+	"\x06Delete\x12\x17.anser.v1.DeleteRequest\x1a\x18.anser.v1.DeleteResponse\x12?\n" +
+	"\bUndelete\x12\x19.anser.v1.UndeleteRequest\x1a\x18.anser.v1.ChangeResponse\x129\n" +
+	"\x05React\x12\x16.anser.v1.ReactRequest\x1a\x18.anser.v1.ChangeResponse\x12D\n" +
+	"\tReactions\x12\x1a.anser.v1.ReactionsRequest\x1a\x1b.anser.v1.ReactionsResponse\x125\n" +
+	"\x03Pin\x12\x14.anser.v1.PinRequest\x1a\x18.anser.v1.ChangeResponse\x129\n" +
+	"\x04Pins\x12\x15.anser.v1.PinsRequest\x1a\x1a.anser.v1.MessagesResponse\x12;\n" +
+	"\x06Expand\x12\x17.anser.v1.ExpandRequest\x1a\x18.anser.v1.ChangeResponse\x12?\n" +
+	"\aReplies\x12\x18.anser.v1.RepliesRequest\x1a\x1a.anser.v1.MessagesResponse\x12>\n" +
+	"\aThreads\x12\x18.anser.v1.ThreadsRequest\x1a\x19.anser.v1.ThreadsResponse\x12E\n" +
+	"\n" +
+	"ThreadPage\x12\x1b.anser.v1.ThreadPageRequest\x1a\x1a.anser.v1.MessagesResponse\x12A\n" +
+	"\tThreadSet\x12\x1a.anser.v1.ThreadSetRequest\x1a\x18.anser.v1.ThreadResponse\x12>\n" +
+	"\aForward\x12\x18.anser.v1.ForwardRequest\x1a\x19.anser.v1.ForwardResponse\x127\n" +
+	"\x04Vote\x12\x15.anser.v1.VoteRequest\x1a\x18.anser.v1.ChangeResponse\x12A\n" +
+	"\tPollClose\x12\x1a.anser.v1.PollCloseRequest\x1a\x18.anser.v1.ChangeResponse\x12C\n" +
+	"\n" +
+	"StreamOpen\x12\x1b.anser.v1.StreamOpenRequest\x1a\x18.anser.v1.StreamResponse\x12G\n" +
+	"\fStreamAppend\x12\x1d.anser.v1.StreamAppendRequest\x1a\x18.anser.v1.StreamResponse\x12A\n" +
+	"\tStreamEnd\x12\x1a.anser.v1.StreamEndRequest\x1a\x18.anser.v1.StreamResponse\x12A\n" +
+	"\tStreamGet\x12\x1a.anser.v1.StreamGetRequest\x1a\x18.anser.v1.StreamResponse\x12A\n" +
+	"\bSchedule\x12\x19.anser.v1.ScheduleRequest\x1a\x1a.anser.v1.ScheduleResponse\x12D\n" +
+	"\tScheduled\x12\x1a.anser.v1.ScheduledRequest\x1a\x1b.anser.v1.ScheduledResponse\x12:\n" +
+	"\n" +
+	"Unschedule\x12\x1b.anser.v1.UnscheduleRequest\x1a\x0f.anser.v1.Empty\x12;\n" +
+	"\x06Remind\x12\x17.anser.v1.RemindRequest\x1a\x18.anser.v1.RemindResponse\x12D\n" +
+	"\tReminders\x12\x1a.anser.v1.RemindersRequest\x1a\x1b.anser.v1.RemindersResponse\x126\n" +
+	"\bUnremind\x12\x19.anser.v1.UnremindRequest\x1a\x0f.anser.v1.Empty\x125\n" +
+	"\x04Save\x12\x15.anser.v1.SaveRequest\x1a\x16.anser.v1.SaveResponse\x122\n" +
+	"\x06Unsave\x12\x17.anser.v1.UnsaveRequest\x1a\x0f.anser.v1.Empty\x128\n" +
+	"\x05Saved\x12\x16.anser.v1.SavedRequest\x1a\x17.anser.v1.SavedResponse\x12;\n" +
+	"\x06Report\x12\x17.anser.v1.ReportRequest\x1a\x18.anser.v1.ReportResponse2\xcd\a\n" +
+	"\x13ConversationService\x125\n" +
+	"\x04Sync\x12\x15.anser.v1.SyncRequest\x1a\x16.anser.v1.SyncResponse\x12P\n" +
+	"\rConversations\x12\x1e.anser.v1.ConversationsRequest\x1a\x1f.anser.v1.ConversationsResponse\x12M\n" +
+	"\fConversation\x12\x1d.anser.v1.ConversationRequest\x1a\x1e.anser.v1.ConversationResponse\x122\n" +
+	"\x03Set\x12\x14.anser.v1.SetRequest\x1a\x15.anser.v1.SetResponse\x125\n" +
+	"\x04Read\x12\x15.anser.v1.ReadRequest\x1a\x16.anser.v1.ReadResponse\x12;\n" +
+	"\x06Unread\x12\x17.anser.v1.UnreadRequest\x1a\x18.anser.v1.UnreadResponse\x12A\n" +
+	"\bMentions\x12\x19.anser.v1.MentionsRequest\x1a\x1a.anser.v1.MentionsResponse\x12G\n" +
+	"\n" +
+	"ReadCounts\x12\x1b.anser.v1.ReadCountsRequest\x1a\x1c.anser.v1.ReadCountsResponse\x12A\n" +
+	"\bReadList\x12\x19.anser.v1.ReadListRequest\x1a\x1a.anser.v1.ReadListResponse\x12A\n" +
+	"\bSetDraft\x12\x19.anser.v1.SetDraftRequest\x1a\x1a.anser.v1.SetDraftResponse\x12;\n" +
+	"\x06Drafts\x12\x17.anser.v1.DraftsRequest\x1a\x18.anser.v1.DraftsResponse\x12;\n" +
+	"\x06Notify\x12\x17.anser.v1.NotifyRequest\x1a\x18.anser.v1.NotifyResponse\x128\n" +
+	"\tSetNotify\x12\x1a.anser.v1.SetNotifyRequest\x1a\x0f.anser.v1.Empty\x128\n" +
+	"\x05Quiet\x12\x16.anser.v1.QuietRequest\x1a\x17.anser.v1.QuietResponse\x126\n" +
+	"\bSetQuiet\x12\x19.anser.v1.SetQuietRequest\x1a\x0f.anser.v1.Empty2\xd1\x05\n" +
+	"\fGroupService\x12D\n" +
+	"\vGroupCreate\x12\x1c.anser.v1.GroupCreateRequest\x1a\x17.anser.v1.GroupResponse\x12D\n" +
+	"\vGroupUpdate\x12\x1c.anser.v1.GroupUpdateRequest\x1a\x17.anser.v1.GroupResponse\x12M\n" +
+	"\fGroupMembers\x12\x1d.anser.v1.GroupMembersRequest\x1a\x1e.anser.v1.GroupMembersResponse\x12D\n" +
+	"\bGroupAdd\x12\x19.anser.v1.GroupAddRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12J\n" +
+	"\vGroupRemove\x12\x1c.anser.v1.GroupRemoveRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12F\n" +
+	"\tGroupRole\x12\x1a.anser.v1.GroupRoleRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12F\n" +
+	"\tGroupMute\x12\x1a.anser.v1.GroupMuteRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12F\n" +
+	"\tGroupNick\x12\x1a.anser.v1.GroupNickRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12<\n" +
+	"\x04Join\x12\x15.anser.v1.JoinRequest\x1a\x1d.anser.v1.GroupChangeResponse\x12>\n" +
+	"\x05Leave\x12\x16.anser.v1.LeaveRequest\x1a\x1d.anser.v1.GroupChangeResponse2\xc3\a\n" +
+	"\vUserService\x12D\n" +
+	"\n" +
+	"SetProfile\x12\x1b.anser.v1.SetProfileRequest\x1a\x19.anser.v1.ProfileResponse\x12A\n" +
+	"\bProfiles\x12\x19.anser.v1.ProfilesRequest\x1a\x1a.anser.v1.ProfilesResponse\x120\n" +
+	"\x05Block\x12\x16.anser.v1.BlockRequest\x1a\x0f.anser.v1.Empty\x124\n" +
+	"\aUnblock\x12\x18.anser.v1.UnblockRequest\x1a\x0f.anser.v1.Empty\x12;\n" +
+	"\x06Blocks\x12\x17.anser.v1.BlocksRequest\x1a\x18.anser.v1.BlocksResponse\x12>\n" +
+	"\fSetAllowMode\x12\x1d.anser.v1.SetAllowModeRequest\x1a\x0f.anser.v1.Empty\x120\n" +
+	"\x05Allow\x12\x16.anser.v1.AllowRequest\x1a\x0f.anser.v1.Empty\x126\n" +
+	"\bDisallow\x12\x19.anser.v1.DisallowRequest\x1a\x0f.anser.v1.Empty\x12>\n" +
+	"\aAllowed\x12\x18.anser.v1.AllowedRequest\x1a\x19.anser.v1.AllowedResponse\x12<\n" +
+	"\vSetPresence\x12\x1c.anser.v1.SetPresenceRequest\x1a\x0f.anser.v1.Empty\x12A\n" +
+	"\bPresence\x12\x19.anser.v1.PresenceRequest\x1a\x1a.anser.v1.PresenceResponse\x12;\n" +
+	"\x05Watch\x12\x16.anser.v1.WatchRequest\x1a\x1a.anser.v1.PresenceResponse\x124\n" +
+	"\aUnwatch\x12\x18.anser.v1.UnwatchRequest\x1a\x0f.anser.v1.Empty\x12>\n" +
+	"\aDevices\x12\x18.anser.v1.DevicesRequest\x1a\x19.anser.v1.DevicesResponse\x12.\n" +
+	"\x04Kick\x12\x15.anser.v1.KickRequest\x1a\x0f.anser.v1.Empty\x128\n" +
+	"\x05Renew\x12\x16.anser.v1.RenewRequest\x1a\x17.anser.v1.RenewResponse2\xf6\x02\n" +
+	"\n" +
+	"AppService\x128\n" +
+	"\x05Types\x12\x16.anser.v1.TypesRequest\x1a\x17.anser.v1.TypesResponse\x125\n" +
+	"\x04Type\x12\x15.anser.v1.TypeRequest\x1a\x16.anser.v1.TypeResponse\x12;\n" +
+	"\aTypePut\x12\x18.anser.v1.TypePutRequest\x1a\x16.anser.v1.TypeResponse\x12:\n" +
+	"\n" +
+	"TypeRemove\x12\x1b.anser.v1.TypeRemoveRequest\x1a\x0f.anser.v1.Empty\x12>\n" +
+	"\aReports\x12\x18.anser.v1.ReportsRequest\x1a\x19.anser.v1.ReportsResponse\x12>\n" +
+	"\fReportSettle\x12\x1d.anser.v1.ReportSettleRequest\x1a\x0f.anser.v1.EmptyB Z\x1egithub.com/anser-im/anser/wireb\x06proto3"
 
 var (
 	file_anser_proto_rawDescOnce sync.Once
@@ -5489,124 +13689,475 @@ func file_anser_proto_rawDescGZIP() []byte {
 	return file_anser_proto_rawDescData
 }
 
-var file_anser_proto_msgTypes = make([]protoimpl.MessageInfo, 72)
+var file_anser_proto_msgTypes = make([]protoimpl.MessageInfo, 194)
 var file_anser_proto_goTypes = []any{
-	(*Ping)(nil),                 // 0: anser.v1.Ping
-	(*Pong)(nil),                 // 1: anser.v1.Pong
-	(*Hello)(nil),                // 2: anser.v1.Hello
-	(*Device)(nil),               // 3: anser.v1.Device
-	(*Resume)(nil),               // 4: anser.v1.Resume
-	(*Caps)(nil),                 // 5: anser.v1.Caps
-	(*Welcome)(nil),              // 6: anser.v1.Welcome
-	(*Heartbeat)(nil),            // 7: anser.v1.Heartbeat
-	(*Limits)(nil),               // 8: anser.v1.Limits
-	(*Req)(nil),                  // 9: anser.v1.Req
-	(*Res)(nil),                  // 10: anser.v1.Res
-	(*Send)(nil),                 // 11: anser.v1.Send
-	(*SendOptions)(nil),          // 12: anser.v1.SendOptions
-	(*SendAck)(nil),              // 13: anser.v1.SendAck
-	(*Push)(nil),                 // 14: anser.v1.Push
-	(*Event)(nil),                // 15: anser.v1.Event
-	(*Message)(nil),              // 16: anser.v1.Message
-	(*Mentions)(nil),             // 17: anser.v1.Mentions
-	(*Change)(nil),               // 18: anser.v1.Change
-	(*State)(nil),                // 19: anser.v1.State
-	(*Head)(nil),                 // 20: anser.v1.Head
-	(*Mine)(nil),                 // 21: anser.v1.Mine
-	(*Peer)(nil),                 // 22: anser.v1.Peer
-	(*Reader)(nil),               // 23: anser.v1.Reader
-	(*Ack)(nil),                  // 24: anser.v1.Ack
-	(*Pulled)(nil),               // 25: anser.v1.Pulled
-	(*Signal)(nil),               // 26: anser.v1.Signal
-	(*GoAway)(nil),               // 27: anser.v1.GoAway
-	(*ClientState)(nil),          // 28: anser.v1.ClientState
-	(*Cancel)(nil),               // 29: anser.v1.Cancel
-	(*SyncRequest)(nil),          // 30: anser.v1.SyncRequest
-	(*SyncResponse)(nil),         // 31: anser.v1.SyncResponse
-	(*Conversation)(nil),         // 32: anser.v1.Conversation
-	(*Group)(nil),                // 33: anser.v1.Group
-	(*Range)(nil),                // 34: anser.v1.Range
-	(*PageRequest)(nil),          // 35: anser.v1.PageRequest
-	(*PageResponse)(nil),         // 36: anser.v1.PageResponse
-	(*ChangesRequest)(nil),       // 37: anser.v1.ChangesRequest
-	(*ChangesResponse)(nil),      // 38: anser.v1.ChangesResponse
-	(*ReadRequest)(nil),          // 39: anser.v1.ReadRequest
-	(*ReadResponse)(nil),         // 40: anser.v1.ReadResponse
-	(*RecallRequest)(nil),        // 41: anser.v1.RecallRequest
-	(*EditRequest)(nil),          // 42: anser.v1.EditRequest
-	(*ChangeResponse)(nil),       // 43: anser.v1.ChangeResponse
-	(*ConversationRequest)(nil),  // 44: anser.v1.ConversationRequest
-	(*ConversationResponse)(nil), // 45: anser.v1.ConversationResponse
-	(*MentionsRequest)(nil),      // 46: anser.v1.MentionsRequest
-	(*MentionsResponse)(nil),     // 47: anser.v1.MentionsResponse
-	(*GroupCreateRequest)(nil),   // 48: anser.v1.GroupCreateRequest
-	(*GroupResponse)(nil),        // 49: anser.v1.GroupResponse
-	(*GroupMembersRequest)(nil),  // 50: anser.v1.GroupMembersRequest
-	(*GroupMembersResponse)(nil), // 51: anser.v1.GroupMembersResponse
-	(*GroupMember)(nil),          // 52: anser.v1.GroupMember
-	(*GroupAddRequest)(nil),      // 53: anser.v1.GroupAddRequest
-	(*GroupRemoveRequest)(nil),   // 54: anser.v1.GroupRemoveRequest
-	(*GroupChangeResponse)(nil),  // 55: anser.v1.GroupChangeResponse
-	(*GroupRoleRequest)(nil),     // 56: anser.v1.GroupRoleRequest
-	(*GroupUpdateRequest)(nil),   // 57: anser.v1.GroupUpdateRequest
-	(*JoinRequest)(nil),          // 58: anser.v1.JoinRequest
-	(*LeaveRequest)(nil),         // 59: anser.v1.LeaveRequest
-	(*BlockRequest)(nil),         // 60: anser.v1.BlockRequest
-	(*UnblockRequest)(nil),       // 61: anser.v1.UnblockRequest
-	(*BlocksRequest)(nil),        // 62: anser.v1.BlocksRequest
-	(*BlocksResponse)(nil),       // 63: anser.v1.BlocksResponse
-	(*DevicesRequest)(nil),       // 64: anser.v1.DevicesRequest
-	(*DevicesResponse)(nil),      // 65: anser.v1.DevicesResponse
-	(*DeviceInfo)(nil),           // 66: anser.v1.DeviceInfo
-	(*KickRequest)(nil),          // 67: anser.v1.KickRequest
-	(*RenewRequest)(nil),         // 68: anser.v1.RenewRequest
-	(*RenewResponse)(nil),        // 69: anser.v1.RenewResponse
-	(*Empty)(nil),                // 70: anser.v1.Empty
-	(*GroupEvent)(nil),           // 71: anser.v1.GroupEvent
+	(*Ping)(nil),                  // 0: anser.v1.Ping
+	(*Pong)(nil),                  // 1: anser.v1.Pong
+	(*Hello)(nil),                 // 2: anser.v1.Hello
+	(*Device)(nil),                // 3: anser.v1.Device
+	(*Resume)(nil),                // 4: anser.v1.Resume
+	(*Caps)(nil),                  // 5: anser.v1.Caps
+	(*Welcome)(nil),               // 6: anser.v1.Welcome
+	(*Heartbeat)(nil),             // 7: anser.v1.Heartbeat
+	(*Limits)(nil),                // 8: anser.v1.Limits
+	(*Req)(nil),                   // 9: anser.v1.Req
+	(*Res)(nil),                   // 10: anser.v1.Res
+	(*Send)(nil),                  // 11: anser.v1.Send
+	(*SendOptions)(nil),           // 12: anser.v1.SendOptions
+	(*SendAck)(nil),               // 13: anser.v1.SendAck
+	(*Push)(nil),                  // 14: anser.v1.Push
+	(*Event)(nil),                 // 15: anser.v1.Event
+	(*Message)(nil),               // 16: anser.v1.Message
+	(*Reaction)(nil),              // 17: anser.v1.Reaction
+	(*Pair)(nil),                  // 18: anser.v1.Pair
+	(*Pin)(nil),                   // 19: anser.v1.Pin
+	(*Origin)(nil),                // 20: anser.v1.Origin
+	(*Mentions)(nil),              // 21: anser.v1.Mentions
+	(*Change)(nil),                // 22: anser.v1.Change
+	(*State)(nil),                 // 23: anser.v1.State
+	(*Head)(nil),                  // 24: anser.v1.Head
+	(*Mine)(nil),                  // 25: anser.v1.Mine
+	(*Settings)(nil),              // 26: anser.v1.Settings
+	(*SeqRange)(nil),              // 27: anser.v1.SeqRange
+	(*Peer)(nil),                  // 28: anser.v1.Peer
+	(*Reader)(nil),                // 29: anser.v1.Reader
+	(*Ack)(nil),                   // 30: anser.v1.Ack
+	(*Pulled)(nil),                // 31: anser.v1.Pulled
+	(*Signal)(nil),                // 32: anser.v1.Signal
+	(*GoAway)(nil),                // 33: anser.v1.GoAway
+	(*ClientState)(nil),           // 34: anser.v1.ClientState
+	(*Cancel)(nil),                // 35: anser.v1.Cancel
+	(*SyncRequest)(nil),           // 36: anser.v1.SyncRequest
+	(*SyncResponse)(nil),          // 37: anser.v1.SyncResponse
+	(*Conversation)(nil),          // 38: anser.v1.Conversation
+	(*Group)(nil),                 // 39: anser.v1.Group
+	(*Range)(nil),                 // 40: anser.v1.Range
+	(*Extra)(nil),                 // 41: anser.v1.Extra
+	(*PageRequest)(nil),           // 42: anser.v1.PageRequest
+	(*PageResponse)(nil),          // 43: anser.v1.PageResponse
+	(*ChangesRequest)(nil),        // 44: anser.v1.ChangesRequest
+	(*ChangesResponse)(nil),       // 45: anser.v1.ChangesResponse
+	(*ReadRequest)(nil),           // 46: anser.v1.ReadRequest
+	(*ReadResponse)(nil),          // 47: anser.v1.ReadResponse
+	(*RecallRequest)(nil),         // 48: anser.v1.RecallRequest
+	(*RecallResponse)(nil),        // 49: anser.v1.RecallResponse
+	(*EditRequest)(nil),           // 50: anser.v1.EditRequest
+	(*ChangeResponse)(nil),        // 51: anser.v1.ChangeResponse
+	(*ConversationRequest)(nil),   // 52: anser.v1.ConversationRequest
+	(*ConversationResponse)(nil),  // 53: anser.v1.ConversationResponse
+	(*MentionsRequest)(nil),       // 54: anser.v1.MentionsRequest
+	(*MentionsResponse)(nil),      // 55: anser.v1.MentionsResponse
+	(*GroupCreateRequest)(nil),    // 56: anser.v1.GroupCreateRequest
+	(*GroupResponse)(nil),         // 57: anser.v1.GroupResponse
+	(*GroupMembersRequest)(nil),   // 58: anser.v1.GroupMembersRequest
+	(*GroupMembersResponse)(nil),  // 59: anser.v1.GroupMembersResponse
+	(*GroupMember)(nil),           // 60: anser.v1.GroupMember
+	(*GroupAddRequest)(nil),       // 61: anser.v1.GroupAddRequest
+	(*GroupRemoveRequest)(nil),    // 62: anser.v1.GroupRemoveRequest
+	(*GroupChangeResponse)(nil),   // 63: anser.v1.GroupChangeResponse
+	(*GroupRoleRequest)(nil),      // 64: anser.v1.GroupRoleRequest
+	(*GroupUpdateRequest)(nil),    // 65: anser.v1.GroupUpdateRequest
+	(*JoinRequest)(nil),           // 66: anser.v1.JoinRequest
+	(*LeaveRequest)(nil),          // 67: anser.v1.LeaveRequest
+	(*BlockRequest)(nil),          // 68: anser.v1.BlockRequest
+	(*UnblockRequest)(nil),        // 69: anser.v1.UnblockRequest
+	(*BlocksRequest)(nil),         // 70: anser.v1.BlocksRequest
+	(*BlocksResponse)(nil),        // 71: anser.v1.BlocksResponse
+	(*DevicesRequest)(nil),        // 72: anser.v1.DevicesRequest
+	(*DevicesResponse)(nil),       // 73: anser.v1.DevicesResponse
+	(*DeviceInfo)(nil),            // 74: anser.v1.DeviceInfo
+	(*KickRequest)(nil),           // 75: anser.v1.KickRequest
+	(*RenewRequest)(nil),          // 76: anser.v1.RenewRequest
+	(*RenewResponse)(nil),         // 77: anser.v1.RenewResponse
+	(*SendRequest)(nil),           // 78: anser.v1.SendRequest
+	(*SendResponse)(nil),          // 79: anser.v1.SendResponse
+	(*SendBatchRequest)(nil),      // 80: anser.v1.SendBatchRequest
+	(*SendBatchResponse)(nil),     // 81: anser.v1.SendBatchResponse
+	(*SendOutcome)(nil),           // 82: anser.v1.SendOutcome
+	(*MessagesRequest)(nil),       // 83: anser.v1.MessagesRequest
+	(*MessagesResponse)(nil),      // 84: anser.v1.MessagesResponse
+	(*EditHistoryRequest)(nil),    // 85: anser.v1.EditHistoryRequest
+	(*EditHistoryResponse)(nil),   // 86: anser.v1.EditHistoryResponse
+	(*Former)(nil),                // 87: anser.v1.Former
+	(*DeleteRequest)(nil),         // 88: anser.v1.DeleteRequest
+	(*DeleteResponse)(nil),        // 89: anser.v1.DeleteResponse
+	(*UndeleteRequest)(nil),       // 90: anser.v1.UndeleteRequest
+	(*ReactRequest)(nil),          // 91: anser.v1.ReactRequest
+	(*ReactionsRequest)(nil),      // 92: anser.v1.ReactionsRequest
+	(*ReactionsResponse)(nil),     // 93: anser.v1.ReactionsResponse
+	(*Reacted)(nil),               // 94: anser.v1.Reacted
+	(*PinRequest)(nil),            // 95: anser.v1.PinRequest
+	(*PinsRequest)(nil),           // 96: anser.v1.PinsRequest
+	(*ExpandRequest)(nil),         // 97: anser.v1.ExpandRequest
+	(*RepliesRequest)(nil),        // 98: anser.v1.RepliesRequest
+	(*ThreadsRequest)(nil),        // 99: anser.v1.ThreadsRequest
+	(*ThreadsResponse)(nil),       // 100: anser.v1.ThreadsResponse
+	(*Thread)(nil),                // 101: anser.v1.Thread
+	(*ThreadPageRequest)(nil),     // 102: anser.v1.ThreadPageRequest
+	(*ThreadSetRequest)(nil),      // 103: anser.v1.ThreadSetRequest
+	(*ThreadResponse)(nil),        // 104: anser.v1.ThreadResponse
+	(*ForwardRequest)(nil),        // 105: anser.v1.ForwardRequest
+	(*ForwardResponse)(nil),       // 106: anser.v1.ForwardResponse
+	(*Forwarded)(nil),             // 107: anser.v1.Forwarded
+	(*VoteRequest)(nil),           // 108: anser.v1.VoteRequest
+	(*PollCloseRequest)(nil),      // 109: anser.v1.PollCloseRequest
+	(*StreamOpenRequest)(nil),     // 110: anser.v1.StreamOpenRequest
+	(*StreamAppendRequest)(nil),   // 111: anser.v1.StreamAppendRequest
+	(*StreamEndRequest)(nil),      // 112: anser.v1.StreamEndRequest
+	(*StreamGetRequest)(nil),      // 113: anser.v1.StreamGetRequest
+	(*StreamResponse)(nil),        // 114: anser.v1.StreamResponse
+	(*ReadCountsRequest)(nil),     // 115: anser.v1.ReadCountsRequest
+	(*ReadCountsResponse)(nil),    // 116: anser.v1.ReadCountsResponse
+	(*ReadCount)(nil),             // 117: anser.v1.ReadCount
+	(*ReadListRequest)(nil),       // 118: anser.v1.ReadListRequest
+	(*ReadListResponse)(nil),      // 119: anser.v1.ReadListResponse
+	(*ReportRequest)(nil),         // 120: anser.v1.ReportRequest
+	(*ReportResponse)(nil),        // 121: anser.v1.ReportResponse
+	(*ScheduleRequest)(nil),       // 122: anser.v1.ScheduleRequest
+	(*ScheduleResponse)(nil),      // 123: anser.v1.ScheduleResponse
+	(*Scheduled)(nil),             // 124: anser.v1.Scheduled
+	(*ScheduledRequest)(nil),      // 125: anser.v1.ScheduledRequest
+	(*ScheduledResponse)(nil),     // 126: anser.v1.ScheduledResponse
+	(*UnscheduleRequest)(nil),     // 127: anser.v1.UnscheduleRequest
+	(*RemindRequest)(nil),         // 128: anser.v1.RemindRequest
+	(*RemindResponse)(nil),        // 129: anser.v1.RemindResponse
+	(*Reminder)(nil),              // 130: anser.v1.Reminder
+	(*RemindersRequest)(nil),      // 131: anser.v1.RemindersRequest
+	(*RemindersResponse)(nil),     // 132: anser.v1.RemindersResponse
+	(*UnremindRequest)(nil),       // 133: anser.v1.UnremindRequest
+	(*SaveRequest)(nil),           // 134: anser.v1.SaveRequest
+	(*SaveResponse)(nil),          // 135: anser.v1.SaveResponse
+	(*Saved)(nil),                 // 136: anser.v1.Saved
+	(*UnsaveRequest)(nil),         // 137: anser.v1.UnsaveRequest
+	(*SavedRequest)(nil),          // 138: anser.v1.SavedRequest
+	(*SavedResponse)(nil),         // 139: anser.v1.SavedResponse
+	(*ConversationsRequest)(nil),  // 140: anser.v1.ConversationsRequest
+	(*ConversationsResponse)(nil), // 141: anser.v1.ConversationsResponse
+	(*Filter)(nil),                // 142: anser.v1.Filter
+	(*SetRequest)(nil),            // 143: anser.v1.SetRequest
+	(*Tags)(nil),                  // 144: anser.v1.Tags
+	(*SetResponse)(nil),           // 145: anser.v1.SetResponse
+	(*UnreadRequest)(nil),         // 146: anser.v1.UnreadRequest
+	(*UnreadResponse)(nil),        // 147: anser.v1.UnreadResponse
+	(*KindCount)(nil),             // 148: anser.v1.KindCount
+	(*SetDraftRequest)(nil),       // 149: anser.v1.SetDraftRequest
+	(*SetDraftResponse)(nil),      // 150: anser.v1.SetDraftResponse
+	(*Draft)(nil),                 // 151: anser.v1.Draft
+	(*DraftsRequest)(nil),         // 152: anser.v1.DraftsRequest
+	(*DraftsResponse)(nil),        // 153: anser.v1.DraftsResponse
+	(*NotifyRequest)(nil),         // 154: anser.v1.NotifyRequest
+	(*SetNotifyRequest)(nil),      // 155: anser.v1.SetNotifyRequest
+	(*NotifyResponse)(nil),        // 156: anser.v1.NotifyResponse
+	(*Notify)(nil),                // 157: anser.v1.Notify
+	(*Quiet)(nil),                 // 158: anser.v1.Quiet
+	(*QuietRequest)(nil),          // 159: anser.v1.QuietRequest
+	(*SetQuietRequest)(nil),       // 160: anser.v1.SetQuietRequest
+	(*QuietResponse)(nil),         // 161: anser.v1.QuietResponse
+	(*SetProfileRequest)(nil),     // 162: anser.v1.SetProfileRequest
+	(*ProfileField)(nil),          // 163: anser.v1.ProfileField
+	(*Profile)(nil),               // 164: anser.v1.Profile
+	(*ProfileResponse)(nil),       // 165: anser.v1.ProfileResponse
+	(*ProfilesRequest)(nil),       // 166: anser.v1.ProfilesRequest
+	(*ProfilesResponse)(nil),      // 167: anser.v1.ProfilesResponse
+	(*SetAllowModeRequest)(nil),   // 168: anser.v1.SetAllowModeRequest
+	(*AllowRequest)(nil),          // 169: anser.v1.AllowRequest
+	(*DisallowRequest)(nil),       // 170: anser.v1.DisallowRequest
+	(*AllowedRequest)(nil),        // 171: anser.v1.AllowedRequest
+	(*AllowedResponse)(nil),       // 172: anser.v1.AllowedResponse
+	(*SetPresenceRequest)(nil),    // 173: anser.v1.SetPresenceRequest
+	(*PresenceRequest)(nil),       // 174: anser.v1.PresenceRequest
+	(*PresenceResponse)(nil),      // 175: anser.v1.PresenceResponse
+	(*Presence)(nil),              // 176: anser.v1.Presence
+	(*WatchRequest)(nil),          // 177: anser.v1.WatchRequest
+	(*UnwatchRequest)(nil),        // 178: anser.v1.UnwatchRequest
+	(*GroupMuteRequest)(nil),      // 179: anser.v1.GroupMuteRequest
+	(*GroupNickRequest)(nil),      // 180: anser.v1.GroupNickRequest
+	(*MessageType)(nil),           // 181: anser.v1.MessageType
+	(*TypesRequest)(nil),          // 182: anser.v1.TypesRequest
+	(*TypesResponse)(nil),         // 183: anser.v1.TypesResponse
+	(*TypeRequest)(nil),           // 184: anser.v1.TypeRequest
+	(*TypePutRequest)(nil),        // 185: anser.v1.TypePutRequest
+	(*TypeResponse)(nil),          // 186: anser.v1.TypeResponse
+	(*TypeRemoveRequest)(nil),     // 187: anser.v1.TypeRemoveRequest
+	(*ReportsRequest)(nil),        // 188: anser.v1.ReportsRequest
+	(*ReportsResponse)(nil),       // 189: anser.v1.ReportsResponse
+	(*Report)(nil),                // 190: anser.v1.Report
+	(*ReportSettleRequest)(nil),   // 191: anser.v1.ReportSettleRequest
+	(*Empty)(nil),                 // 192: anser.v1.Empty
+	(*GroupEvent)(nil),            // 193: anser.v1.GroupEvent
 }
 var file_anser_proto_depIdxs = []int32{
-	3,  // 0: anser.v1.Hello.device:type_name -> anser.v1.Device
-	4,  // 1: anser.v1.Hello.resume:type_name -> anser.v1.Resume
-	5,  // 2: anser.v1.Hello.caps:type_name -> anser.v1.Caps
-	7,  // 3: anser.v1.Welcome.heartbeat:type_name -> anser.v1.Heartbeat
-	8,  // 4: anser.v1.Welcome.limits:type_name -> anser.v1.Limits
-	24, // 5: anser.v1.Req.ack:type_name -> anser.v1.Ack
-	12, // 6: anser.v1.Send.options:type_name -> anser.v1.SendOptions
-	24, // 7: anser.v1.Send.ack:type_name -> anser.v1.Ack
-	17, // 8: anser.v1.SendOptions.mentions:type_name -> anser.v1.Mentions
-	15, // 9: anser.v1.Push.events:type_name -> anser.v1.Event
-	16, // 10: anser.v1.Event.message:type_name -> anser.v1.Message
-	18, // 11: anser.v1.Event.change:type_name -> anser.v1.Change
-	19, // 12: anser.v1.Event.state:type_name -> anser.v1.State
-	17, // 13: anser.v1.Message.mentions:type_name -> anser.v1.Mentions
-	16, // 14: anser.v1.Change.message:type_name -> anser.v1.Message
-	20, // 15: anser.v1.State.head:type_name -> anser.v1.Head
-	21, // 16: anser.v1.State.mine:type_name -> anser.v1.Mine
-	22, // 17: anser.v1.State.peer:type_name -> anser.v1.Peer
-	23, // 18: anser.v1.State.readers:type_name -> anser.v1.Reader
-	25, // 19: anser.v1.Ack.pulled:type_name -> anser.v1.Pulled
-	24, // 20: anser.v1.ClientState.ack:type_name -> anser.v1.Ack
-	32, // 21: anser.v1.SyncResponse.conversations:type_name -> anser.v1.Conversation
-	20, // 22: anser.v1.Conversation.head:type_name -> anser.v1.Head
-	21, // 23: anser.v1.Conversation.mine:type_name -> anser.v1.Mine
-	22, // 24: anser.v1.Conversation.peer:type_name -> anser.v1.Peer
-	33, // 25: anser.v1.Conversation.group:type_name -> anser.v1.Group
-	34, // 26: anser.v1.Conversation.page:type_name -> anser.v1.Range
-	16, // 27: anser.v1.Range.messages:type_name -> anser.v1.Message
-	34, // 28: anser.v1.PageResponse.range:type_name -> anser.v1.Range
-	20, // 29: anser.v1.PageResponse.head:type_name -> anser.v1.Head
-	18, // 30: anser.v1.ChangesResponse.changes:type_name -> anser.v1.Change
-	21, // 31: anser.v1.ReadResponse.mine:type_name -> anser.v1.Mine
-	17, // 32: anser.v1.EditRequest.mentions:type_name -> anser.v1.Mentions
-	32, // 33: anser.v1.ConversationResponse.conversation:type_name -> anser.v1.Conversation
-	33, // 34: anser.v1.GroupResponse.group:type_name -> anser.v1.Group
-	52, // 35: anser.v1.GroupMembersResponse.members:type_name -> anser.v1.GroupMember
-	66, // 36: anser.v1.DevicesResponse.devices:type_name -> anser.v1.DeviceInfo
-	37, // [37:37] is the sub-list for method output_type
-	37, // [37:37] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	3,   // 0: anser.v1.Hello.device:type_name -> anser.v1.Device
+	4,   // 1: anser.v1.Hello.resume:type_name -> anser.v1.Resume
+	5,   // 2: anser.v1.Hello.caps:type_name -> anser.v1.Caps
+	7,   // 3: anser.v1.Welcome.heartbeat:type_name -> anser.v1.Heartbeat
+	8,   // 4: anser.v1.Welcome.limits:type_name -> anser.v1.Limits
+	30,  // 5: anser.v1.Req.ack:type_name -> anser.v1.Ack
+	12,  // 6: anser.v1.Send.options:type_name -> anser.v1.SendOptions
+	30,  // 7: anser.v1.Send.ack:type_name -> anser.v1.Ack
+	21,  // 8: anser.v1.SendOptions.mentions:type_name -> anser.v1.Mentions
+	15,  // 9: anser.v1.Push.events:type_name -> anser.v1.Event
+	16,  // 10: anser.v1.Event.message:type_name -> anser.v1.Message
+	22,  // 11: anser.v1.Event.change:type_name -> anser.v1.Change
+	23,  // 12: anser.v1.Event.state:type_name -> anser.v1.State
+	21,  // 13: anser.v1.Message.mentions:type_name -> anser.v1.Mentions
+	17,  // 14: anser.v1.Message.reactions:type_name -> anser.v1.Reaction
+	18,  // 15: anser.v1.Message.expansion:type_name -> anser.v1.Pair
+	19,  // 16: anser.v1.Message.pin:type_name -> anser.v1.Pin
+	20,  // 17: anser.v1.Message.origin:type_name -> anser.v1.Origin
+	16,  // 18: anser.v1.Change.message:type_name -> anser.v1.Message
+	24,  // 19: anser.v1.State.head:type_name -> anser.v1.Head
+	25,  // 20: anser.v1.State.mine:type_name -> anser.v1.Mine
+	28,  // 21: anser.v1.State.peer:type_name -> anser.v1.Peer
+	29,  // 22: anser.v1.State.readers:type_name -> anser.v1.Reader
+	26,  // 23: anser.v1.Mine.settings:type_name -> anser.v1.Settings
+	27,  // 24: anser.v1.Mine.gone:type_name -> anser.v1.SeqRange
+	31,  // 25: anser.v1.Ack.pulled:type_name -> anser.v1.Pulled
+	30,  // 26: anser.v1.ClientState.ack:type_name -> anser.v1.Ack
+	38,  // 27: anser.v1.SyncResponse.conversations:type_name -> anser.v1.Conversation
+	24,  // 28: anser.v1.Conversation.head:type_name -> anser.v1.Head
+	25,  // 29: anser.v1.Conversation.mine:type_name -> anser.v1.Mine
+	28,  // 30: anser.v1.Conversation.peer:type_name -> anser.v1.Peer
+	39,  // 31: anser.v1.Conversation.group:type_name -> anser.v1.Group
+	40,  // 32: anser.v1.Conversation.page:type_name -> anser.v1.Range
+	16,  // 33: anser.v1.Range.messages:type_name -> anser.v1.Message
+	41,  // 34: anser.v1.Range.extras:type_name -> anser.v1.Extra
+	40,  // 35: anser.v1.PageResponse.range:type_name -> anser.v1.Range
+	24,  // 36: anser.v1.PageResponse.head:type_name -> anser.v1.Head
+	22,  // 37: anser.v1.ChangesResponse.changes:type_name -> anser.v1.Change
+	25,  // 38: anser.v1.ReadResponse.mine:type_name -> anser.v1.Mine
+	16,  // 39: anser.v1.RecallResponse.former:type_name -> anser.v1.Message
+	21,  // 40: anser.v1.EditRequest.mentions:type_name -> anser.v1.Mentions
+	38,  // 41: anser.v1.ConversationResponse.conversation:type_name -> anser.v1.Conversation
+	39,  // 42: anser.v1.GroupResponse.group:type_name -> anser.v1.Group
+	60,  // 43: anser.v1.GroupMembersResponse.members:type_name -> anser.v1.GroupMember
+	74,  // 44: anser.v1.DevicesResponse.devices:type_name -> anser.v1.DeviceInfo
+	12,  // 45: anser.v1.SendRequest.options:type_name -> anser.v1.SendOptions
+	78,  // 46: anser.v1.SendBatchRequest.sends:type_name -> anser.v1.SendRequest
+	82,  // 47: anser.v1.SendBatchResponse.outcomes:type_name -> anser.v1.SendOutcome
+	79,  // 48: anser.v1.SendOutcome.sent:type_name -> anser.v1.SendResponse
+	16,  // 49: anser.v1.MessagesResponse.messages:type_name -> anser.v1.Message
+	41,  // 50: anser.v1.MessagesResponse.extras:type_name -> anser.v1.Extra
+	87,  // 51: anser.v1.EditHistoryResponse.formers:type_name -> anser.v1.Former
+	27,  // 52: anser.v1.DeleteRequest.range:type_name -> anser.v1.SeqRange
+	25,  // 53: anser.v1.DeleteResponse.mine:type_name -> anser.v1.Mine
+	94,  // 54: anser.v1.ReactionsResponse.reacted:type_name -> anser.v1.Reacted
+	18,  // 55: anser.v1.ExpandRequest.set:type_name -> anser.v1.Pair
+	101, // 56: anser.v1.ThreadsResponse.threads:type_name -> anser.v1.Thread
+	41,  // 57: anser.v1.Thread.extra:type_name -> anser.v1.Extra
+	16,  // 58: anser.v1.Thread.root:type_name -> anser.v1.Message
+	16,  // 59: anser.v1.Thread.last:type_name -> anser.v1.Message
+	101, // 60: anser.v1.ThreadResponse.thread:type_name -> anser.v1.Thread
+	107, // 61: anser.v1.ForwardResponse.forwarded:type_name -> anser.v1.Forwarded
+	117, // 62: anser.v1.ReadCountsResponse.counts:type_name -> anser.v1.ReadCount
+	78,  // 63: anser.v1.ScheduleRequest.send:type_name -> anser.v1.SendRequest
+	124, // 64: anser.v1.ScheduleResponse.scheduled:type_name -> anser.v1.Scheduled
+	78,  // 65: anser.v1.Scheduled.send:type_name -> anser.v1.SendRequest
+	124, // 66: anser.v1.ScheduledResponse.scheduled:type_name -> anser.v1.Scheduled
+	130, // 67: anser.v1.RemindRequest.reminder:type_name -> anser.v1.Reminder
+	130, // 68: anser.v1.RemindResponse.reminder:type_name -> anser.v1.Reminder
+	130, // 69: anser.v1.RemindersResponse.reminders:type_name -> anser.v1.Reminder
+	136, // 70: anser.v1.SaveResponse.saved:type_name -> anser.v1.Saved
+	16,  // 71: anser.v1.Saved.message:type_name -> anser.v1.Message
+	136, // 72: anser.v1.SavedResponse.saved:type_name -> anser.v1.Saved
+	142, // 73: anser.v1.ConversationsRequest.filter:type_name -> anser.v1.Filter
+	38,  // 74: anser.v1.ConversationsResponse.conversations:type_name -> anser.v1.Conversation
+	144, // 75: anser.v1.SetRequest.tags:type_name -> anser.v1.Tags
+	25,  // 76: anser.v1.SetResponse.mine:type_name -> anser.v1.Mine
+	142, // 77: anser.v1.UnreadRequest.filter:type_name -> anser.v1.Filter
+	148, // 78: anser.v1.UnreadResponse.kinds:type_name -> anser.v1.KindCount
+	151, // 79: anser.v1.SetDraftRequest.draft:type_name -> anser.v1.Draft
+	151, // 80: anser.v1.SetDraftResponse.draft:type_name -> anser.v1.Draft
+	151, // 81: anser.v1.DraftsResponse.drafts:type_name -> anser.v1.Draft
+	157, // 82: anser.v1.SetNotifyRequest.notify:type_name -> anser.v1.Notify
+	157, // 83: anser.v1.NotifyResponse.notify:type_name -> anser.v1.Notify
+	158, // 84: anser.v1.Notify.quiet:type_name -> anser.v1.Quiet
+	158, // 85: anser.v1.SetQuietRequest.quiet:type_name -> anser.v1.Quiet
+	158, // 86: anser.v1.QuietResponse.quiet:type_name -> anser.v1.Quiet
+	163, // 87: anser.v1.SetProfileRequest.fields:type_name -> anser.v1.ProfileField
+	163, // 88: anser.v1.Profile.fields:type_name -> anser.v1.ProfileField
+	164, // 89: anser.v1.ProfileResponse.profile:type_name -> anser.v1.Profile
+	164, // 90: anser.v1.ProfilesResponse.profiles:type_name -> anser.v1.Profile
+	176, // 91: anser.v1.PresenceResponse.presences:type_name -> anser.v1.Presence
+	18,  // 92: anser.v1.MessageType.digest:type_name -> anser.v1.Pair
+	18,  // 93: anser.v1.MessageType.push:type_name -> anser.v1.Pair
+	18,  // 94: anser.v1.MessageType.title:type_name -> anser.v1.Pair
+	181, // 95: anser.v1.TypesResponse.types:type_name -> anser.v1.MessageType
+	181, // 96: anser.v1.TypePutRequest.type:type_name -> anser.v1.MessageType
+	181, // 97: anser.v1.TypeResponse.type:type_name -> anser.v1.MessageType
+	190, // 98: anser.v1.ReportsResponse.reports:type_name -> anser.v1.Report
+	16,  // 99: anser.v1.Report.message:type_name -> anser.v1.Message
+	78,  // 100: anser.v1.MessageService.Send:input_type -> anser.v1.SendRequest
+	80,  // 101: anser.v1.MessageService.SendBatch:input_type -> anser.v1.SendBatchRequest
+	42,  // 102: anser.v1.MessageService.Page:input_type -> anser.v1.PageRequest
+	83,  // 103: anser.v1.MessageService.Messages:input_type -> anser.v1.MessagesRequest
+	44,  // 104: anser.v1.MessageService.Changes:input_type -> anser.v1.ChangesRequest
+	48,  // 105: anser.v1.MessageService.Recall:input_type -> anser.v1.RecallRequest
+	50,  // 106: anser.v1.MessageService.Edit:input_type -> anser.v1.EditRequest
+	85,  // 107: anser.v1.MessageService.EditHistory:input_type -> anser.v1.EditHistoryRequest
+	88,  // 108: anser.v1.MessageService.Delete:input_type -> anser.v1.DeleteRequest
+	90,  // 109: anser.v1.MessageService.Undelete:input_type -> anser.v1.UndeleteRequest
+	91,  // 110: anser.v1.MessageService.React:input_type -> anser.v1.ReactRequest
+	92,  // 111: anser.v1.MessageService.Reactions:input_type -> anser.v1.ReactionsRequest
+	95,  // 112: anser.v1.MessageService.Pin:input_type -> anser.v1.PinRequest
+	96,  // 113: anser.v1.MessageService.Pins:input_type -> anser.v1.PinsRequest
+	97,  // 114: anser.v1.MessageService.Expand:input_type -> anser.v1.ExpandRequest
+	98,  // 115: anser.v1.MessageService.Replies:input_type -> anser.v1.RepliesRequest
+	99,  // 116: anser.v1.MessageService.Threads:input_type -> anser.v1.ThreadsRequest
+	102, // 117: anser.v1.MessageService.ThreadPage:input_type -> anser.v1.ThreadPageRequest
+	103, // 118: anser.v1.MessageService.ThreadSet:input_type -> anser.v1.ThreadSetRequest
+	105, // 119: anser.v1.MessageService.Forward:input_type -> anser.v1.ForwardRequest
+	108, // 120: anser.v1.MessageService.Vote:input_type -> anser.v1.VoteRequest
+	109, // 121: anser.v1.MessageService.PollClose:input_type -> anser.v1.PollCloseRequest
+	110, // 122: anser.v1.MessageService.StreamOpen:input_type -> anser.v1.StreamOpenRequest
+	111, // 123: anser.v1.MessageService.StreamAppend:input_type -> anser.v1.StreamAppendRequest
+	112, // 124: anser.v1.MessageService.StreamEnd:input_type -> anser.v1.StreamEndRequest
+	113, // 125: anser.v1.MessageService.StreamGet:input_type -> anser.v1.StreamGetRequest
+	122, // 126: anser.v1.MessageService.Schedule:input_type -> anser.v1.ScheduleRequest
+	125, // 127: anser.v1.MessageService.Scheduled:input_type -> anser.v1.ScheduledRequest
+	127, // 128: anser.v1.MessageService.Unschedule:input_type -> anser.v1.UnscheduleRequest
+	128, // 129: anser.v1.MessageService.Remind:input_type -> anser.v1.RemindRequest
+	131, // 130: anser.v1.MessageService.Reminders:input_type -> anser.v1.RemindersRequest
+	133, // 131: anser.v1.MessageService.Unremind:input_type -> anser.v1.UnremindRequest
+	134, // 132: anser.v1.MessageService.Save:input_type -> anser.v1.SaveRequest
+	137, // 133: anser.v1.MessageService.Unsave:input_type -> anser.v1.UnsaveRequest
+	138, // 134: anser.v1.MessageService.Saved:input_type -> anser.v1.SavedRequest
+	120, // 135: anser.v1.MessageService.Report:input_type -> anser.v1.ReportRequest
+	36,  // 136: anser.v1.ConversationService.Sync:input_type -> anser.v1.SyncRequest
+	140, // 137: anser.v1.ConversationService.Conversations:input_type -> anser.v1.ConversationsRequest
+	52,  // 138: anser.v1.ConversationService.Conversation:input_type -> anser.v1.ConversationRequest
+	143, // 139: anser.v1.ConversationService.Set:input_type -> anser.v1.SetRequest
+	46,  // 140: anser.v1.ConversationService.Read:input_type -> anser.v1.ReadRequest
+	146, // 141: anser.v1.ConversationService.Unread:input_type -> anser.v1.UnreadRequest
+	54,  // 142: anser.v1.ConversationService.Mentions:input_type -> anser.v1.MentionsRequest
+	115, // 143: anser.v1.ConversationService.ReadCounts:input_type -> anser.v1.ReadCountsRequest
+	118, // 144: anser.v1.ConversationService.ReadList:input_type -> anser.v1.ReadListRequest
+	149, // 145: anser.v1.ConversationService.SetDraft:input_type -> anser.v1.SetDraftRequest
+	152, // 146: anser.v1.ConversationService.Drafts:input_type -> anser.v1.DraftsRequest
+	154, // 147: anser.v1.ConversationService.Notify:input_type -> anser.v1.NotifyRequest
+	155, // 148: anser.v1.ConversationService.SetNotify:input_type -> anser.v1.SetNotifyRequest
+	159, // 149: anser.v1.ConversationService.Quiet:input_type -> anser.v1.QuietRequest
+	160, // 150: anser.v1.ConversationService.SetQuiet:input_type -> anser.v1.SetQuietRequest
+	56,  // 151: anser.v1.GroupService.GroupCreate:input_type -> anser.v1.GroupCreateRequest
+	65,  // 152: anser.v1.GroupService.GroupUpdate:input_type -> anser.v1.GroupUpdateRequest
+	58,  // 153: anser.v1.GroupService.GroupMembers:input_type -> anser.v1.GroupMembersRequest
+	61,  // 154: anser.v1.GroupService.GroupAdd:input_type -> anser.v1.GroupAddRequest
+	62,  // 155: anser.v1.GroupService.GroupRemove:input_type -> anser.v1.GroupRemoveRequest
+	64,  // 156: anser.v1.GroupService.GroupRole:input_type -> anser.v1.GroupRoleRequest
+	179, // 157: anser.v1.GroupService.GroupMute:input_type -> anser.v1.GroupMuteRequest
+	180, // 158: anser.v1.GroupService.GroupNick:input_type -> anser.v1.GroupNickRequest
+	66,  // 159: anser.v1.GroupService.Join:input_type -> anser.v1.JoinRequest
+	67,  // 160: anser.v1.GroupService.Leave:input_type -> anser.v1.LeaveRequest
+	162, // 161: anser.v1.UserService.SetProfile:input_type -> anser.v1.SetProfileRequest
+	166, // 162: anser.v1.UserService.Profiles:input_type -> anser.v1.ProfilesRequest
+	68,  // 163: anser.v1.UserService.Block:input_type -> anser.v1.BlockRequest
+	69,  // 164: anser.v1.UserService.Unblock:input_type -> anser.v1.UnblockRequest
+	70,  // 165: anser.v1.UserService.Blocks:input_type -> anser.v1.BlocksRequest
+	168, // 166: anser.v1.UserService.SetAllowMode:input_type -> anser.v1.SetAllowModeRequest
+	169, // 167: anser.v1.UserService.Allow:input_type -> anser.v1.AllowRequest
+	170, // 168: anser.v1.UserService.Disallow:input_type -> anser.v1.DisallowRequest
+	171, // 169: anser.v1.UserService.Allowed:input_type -> anser.v1.AllowedRequest
+	173, // 170: anser.v1.UserService.SetPresence:input_type -> anser.v1.SetPresenceRequest
+	174, // 171: anser.v1.UserService.Presence:input_type -> anser.v1.PresenceRequest
+	177, // 172: anser.v1.UserService.Watch:input_type -> anser.v1.WatchRequest
+	178, // 173: anser.v1.UserService.Unwatch:input_type -> anser.v1.UnwatchRequest
+	72,  // 174: anser.v1.UserService.Devices:input_type -> anser.v1.DevicesRequest
+	75,  // 175: anser.v1.UserService.Kick:input_type -> anser.v1.KickRequest
+	76,  // 176: anser.v1.UserService.Renew:input_type -> anser.v1.RenewRequest
+	182, // 177: anser.v1.AppService.Types:input_type -> anser.v1.TypesRequest
+	184, // 178: anser.v1.AppService.Type:input_type -> anser.v1.TypeRequest
+	185, // 179: anser.v1.AppService.TypePut:input_type -> anser.v1.TypePutRequest
+	187, // 180: anser.v1.AppService.TypeRemove:input_type -> anser.v1.TypeRemoveRequest
+	188, // 181: anser.v1.AppService.Reports:input_type -> anser.v1.ReportsRequest
+	191, // 182: anser.v1.AppService.ReportSettle:input_type -> anser.v1.ReportSettleRequest
+	79,  // 183: anser.v1.MessageService.Send:output_type -> anser.v1.SendResponse
+	81,  // 184: anser.v1.MessageService.SendBatch:output_type -> anser.v1.SendBatchResponse
+	43,  // 185: anser.v1.MessageService.Page:output_type -> anser.v1.PageResponse
+	84,  // 186: anser.v1.MessageService.Messages:output_type -> anser.v1.MessagesResponse
+	45,  // 187: anser.v1.MessageService.Changes:output_type -> anser.v1.ChangesResponse
+	49,  // 188: anser.v1.MessageService.Recall:output_type -> anser.v1.RecallResponse
+	51,  // 189: anser.v1.MessageService.Edit:output_type -> anser.v1.ChangeResponse
+	86,  // 190: anser.v1.MessageService.EditHistory:output_type -> anser.v1.EditHistoryResponse
+	89,  // 191: anser.v1.MessageService.Delete:output_type -> anser.v1.DeleteResponse
+	51,  // 192: anser.v1.MessageService.Undelete:output_type -> anser.v1.ChangeResponse
+	51,  // 193: anser.v1.MessageService.React:output_type -> anser.v1.ChangeResponse
+	93,  // 194: anser.v1.MessageService.Reactions:output_type -> anser.v1.ReactionsResponse
+	51,  // 195: anser.v1.MessageService.Pin:output_type -> anser.v1.ChangeResponse
+	84,  // 196: anser.v1.MessageService.Pins:output_type -> anser.v1.MessagesResponse
+	51,  // 197: anser.v1.MessageService.Expand:output_type -> anser.v1.ChangeResponse
+	84,  // 198: anser.v1.MessageService.Replies:output_type -> anser.v1.MessagesResponse
+	100, // 199: anser.v1.MessageService.Threads:output_type -> anser.v1.ThreadsResponse
+	84,  // 200: anser.v1.MessageService.ThreadPage:output_type -> anser.v1.MessagesResponse
+	104, // 201: anser.v1.MessageService.ThreadSet:output_type -> anser.v1.ThreadResponse
+	106, // 202: anser.v1.MessageService.Forward:output_type -> anser.v1.ForwardResponse
+	51,  // 203: anser.v1.MessageService.Vote:output_type -> anser.v1.ChangeResponse
+	51,  // 204: anser.v1.MessageService.PollClose:output_type -> anser.v1.ChangeResponse
+	114, // 205: anser.v1.MessageService.StreamOpen:output_type -> anser.v1.StreamResponse
+	114, // 206: anser.v1.MessageService.StreamAppend:output_type -> anser.v1.StreamResponse
+	114, // 207: anser.v1.MessageService.StreamEnd:output_type -> anser.v1.StreamResponse
+	114, // 208: anser.v1.MessageService.StreamGet:output_type -> anser.v1.StreamResponse
+	123, // 209: anser.v1.MessageService.Schedule:output_type -> anser.v1.ScheduleResponse
+	126, // 210: anser.v1.MessageService.Scheduled:output_type -> anser.v1.ScheduledResponse
+	192, // 211: anser.v1.MessageService.Unschedule:output_type -> anser.v1.Empty
+	129, // 212: anser.v1.MessageService.Remind:output_type -> anser.v1.RemindResponse
+	132, // 213: anser.v1.MessageService.Reminders:output_type -> anser.v1.RemindersResponse
+	192, // 214: anser.v1.MessageService.Unremind:output_type -> anser.v1.Empty
+	135, // 215: anser.v1.MessageService.Save:output_type -> anser.v1.SaveResponse
+	192, // 216: anser.v1.MessageService.Unsave:output_type -> anser.v1.Empty
+	139, // 217: anser.v1.MessageService.Saved:output_type -> anser.v1.SavedResponse
+	121, // 218: anser.v1.MessageService.Report:output_type -> anser.v1.ReportResponse
+	37,  // 219: anser.v1.ConversationService.Sync:output_type -> anser.v1.SyncResponse
+	141, // 220: anser.v1.ConversationService.Conversations:output_type -> anser.v1.ConversationsResponse
+	53,  // 221: anser.v1.ConversationService.Conversation:output_type -> anser.v1.ConversationResponse
+	145, // 222: anser.v1.ConversationService.Set:output_type -> anser.v1.SetResponse
+	47,  // 223: anser.v1.ConversationService.Read:output_type -> anser.v1.ReadResponse
+	147, // 224: anser.v1.ConversationService.Unread:output_type -> anser.v1.UnreadResponse
+	55,  // 225: anser.v1.ConversationService.Mentions:output_type -> anser.v1.MentionsResponse
+	116, // 226: anser.v1.ConversationService.ReadCounts:output_type -> anser.v1.ReadCountsResponse
+	119, // 227: anser.v1.ConversationService.ReadList:output_type -> anser.v1.ReadListResponse
+	150, // 228: anser.v1.ConversationService.SetDraft:output_type -> anser.v1.SetDraftResponse
+	153, // 229: anser.v1.ConversationService.Drafts:output_type -> anser.v1.DraftsResponse
+	156, // 230: anser.v1.ConversationService.Notify:output_type -> anser.v1.NotifyResponse
+	192, // 231: anser.v1.ConversationService.SetNotify:output_type -> anser.v1.Empty
+	161, // 232: anser.v1.ConversationService.Quiet:output_type -> anser.v1.QuietResponse
+	192, // 233: anser.v1.ConversationService.SetQuiet:output_type -> anser.v1.Empty
+	57,  // 234: anser.v1.GroupService.GroupCreate:output_type -> anser.v1.GroupResponse
+	57,  // 235: anser.v1.GroupService.GroupUpdate:output_type -> anser.v1.GroupResponse
+	59,  // 236: anser.v1.GroupService.GroupMembers:output_type -> anser.v1.GroupMembersResponse
+	63,  // 237: anser.v1.GroupService.GroupAdd:output_type -> anser.v1.GroupChangeResponse
+	63,  // 238: anser.v1.GroupService.GroupRemove:output_type -> anser.v1.GroupChangeResponse
+	63,  // 239: anser.v1.GroupService.GroupRole:output_type -> anser.v1.GroupChangeResponse
+	63,  // 240: anser.v1.GroupService.GroupMute:output_type -> anser.v1.GroupChangeResponse
+	63,  // 241: anser.v1.GroupService.GroupNick:output_type -> anser.v1.GroupChangeResponse
+	63,  // 242: anser.v1.GroupService.Join:output_type -> anser.v1.GroupChangeResponse
+	63,  // 243: anser.v1.GroupService.Leave:output_type -> anser.v1.GroupChangeResponse
+	165, // 244: anser.v1.UserService.SetProfile:output_type -> anser.v1.ProfileResponse
+	167, // 245: anser.v1.UserService.Profiles:output_type -> anser.v1.ProfilesResponse
+	192, // 246: anser.v1.UserService.Block:output_type -> anser.v1.Empty
+	192, // 247: anser.v1.UserService.Unblock:output_type -> anser.v1.Empty
+	71,  // 248: anser.v1.UserService.Blocks:output_type -> anser.v1.BlocksResponse
+	192, // 249: anser.v1.UserService.SetAllowMode:output_type -> anser.v1.Empty
+	192, // 250: anser.v1.UserService.Allow:output_type -> anser.v1.Empty
+	192, // 251: anser.v1.UserService.Disallow:output_type -> anser.v1.Empty
+	172, // 252: anser.v1.UserService.Allowed:output_type -> anser.v1.AllowedResponse
+	192, // 253: anser.v1.UserService.SetPresence:output_type -> anser.v1.Empty
+	175, // 254: anser.v1.UserService.Presence:output_type -> anser.v1.PresenceResponse
+	175, // 255: anser.v1.UserService.Watch:output_type -> anser.v1.PresenceResponse
+	192, // 256: anser.v1.UserService.Unwatch:output_type -> anser.v1.Empty
+	73,  // 257: anser.v1.UserService.Devices:output_type -> anser.v1.DevicesResponse
+	192, // 258: anser.v1.UserService.Kick:output_type -> anser.v1.Empty
+	77,  // 259: anser.v1.UserService.Renew:output_type -> anser.v1.RenewResponse
+	183, // 260: anser.v1.AppService.Types:output_type -> anser.v1.TypesResponse
+	186, // 261: anser.v1.AppService.Type:output_type -> anser.v1.TypeResponse
+	186, // 262: anser.v1.AppService.TypePut:output_type -> anser.v1.TypeResponse
+	192, // 263: anser.v1.AppService.TypeRemove:output_type -> anser.v1.Empty
+	189, // 264: anser.v1.AppService.Reports:output_type -> anser.v1.ReportsResponse
+	192, // 265: anser.v1.AppService.ReportSettle:output_type -> anser.v1.Empty
+	183, // [183:266] is the sub-list for method output_type
+	100, // [100:183] is the sub-list for method input_type
+	100, // [100:100] is the sub-list for extension type_name
+	100, // [100:100] is the sub-list for extension extendee
+	0,   // [0:100] is the sub-list for field type_name
 }
 
 func init() { file_anser_proto_init() }
@@ -5615,17 +14166,24 @@ func file_anser_proto_init() {
 		return
 	}
 	file_anser_proto_msgTypes[11].OneofWrappers = []any{}
-	file_anser_proto_msgTypes[28].OneofWrappers = []any{}
-	file_anser_proto_msgTypes[57].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[34].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[65].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[78].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[103].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[143].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[162].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[173].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[179].OneofWrappers = []any{}
+	file_anser_proto_msgTypes[181].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anser_proto_rawDesc), len(file_anser_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   72,
+			NumMessages:   194,
 			NumExtensions: 0,
-			NumServices:   0,
+			NumServices:   5,
 		},
 		GoTypes:           file_anser_proto_goTypes,
 		DependencyIndexes: file_anser_proto_depIdxs,

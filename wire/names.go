@@ -71,8 +71,15 @@ const (
 const (
 	ChangeEdit    = "edit"
 	ChangeRecall  = "recall"
+	ChangeReact   = "react"
+	ChangeExpand  = "expand"
+	ChangePin     = "pin"     // or taken down
+	ChangeDelete  = "delete"  // for all
+	ChangeRestore = "restore" // what was deleted is there again
+	ChangeBurn    = "burn"    // the peer has read it
 	ChangeBlock   = "block"   // in the log of "me"
 	ChangeUnblock = "unblock" // in the log of "me"
+	ChangeNote    = "note"    // in the log of "me"
 )
 
 // What happened to a group, in GroupEvent.op.
@@ -85,6 +92,30 @@ const (
 	GroupRoleSet = "role"
 	GroupUpdated = "update"
 	GroupClosed  = "close"
+	GroupMuted   = "mute"
+	GroupNicked  = "nick"
+)
+
+// Levels of notification. Empty = as inherited.
+const (
+	LevelAll      = "all"
+	LevelMentions = "mentions" // @all and mentions by name
+	LevelMe       = "me"       // mentions by name
+	LevelAtAll    = "at_all"   // @all
+	LevelNone     = "none"
+)
+
+// Kinds of conversation, in Filter.kinds.
+const (
+	KindDirect = "direct"
+	KindGroup  = "group"
+)
+
+// Kinds of signal that the server or the SDKs know.
+const (
+	SignalTyping    = "typing"
+	SignalRecording = "recording"
+	SignalPresence  = "presence" // from the server: the body is a Presence
 )
 
 // Reasons of GoAway.

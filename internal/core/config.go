@@ -18,6 +18,7 @@ type Config struct {
 	SweepEvery   time.Duration                 // how often what is past its time is removed; 0 = 10 min; negative = never
 	TokenKey     []byte                        // authenticates Sync tokens, so that one from above the store's position proves that its files were put back; keep it with them; nil = random, and a restart makes clients sync anew
 	TypeFlags    func(string) (im.Flags, bool) // default flags of a message type; nil or false = im.DefaultFlags
+	Types        Types                         // message types; nil = none is registered, all pass
 	Waker        Waker                         // nil = nobody is woken
 	Clock        func() time.Time              // nil = time.Now
 	Log          *slog.Logger                  // nil = nothing is logged

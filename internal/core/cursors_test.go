@@ -83,7 +83,7 @@ func TestTwoCursorsAreEnough(t *testing.T) {
 				body := []byte{byte(rapid.IntRange('a', 'z').Draw(r, "body"))}
 				w.as(u).Edit(t.Context(), EditRequest{Conv: g, Seq: seq, Body: body}) // refusals change nothing
 			case 3:
-				w.as(u).Recall(t.Context(), g, seq, "")
+				w.as(u).Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: ""})
 			case 4:
 				if rapid.IntRange(0, 3).Draw(r, "bob") == 0 {
 					if a, err := w.as("own").GroupRemove(t.Context(), g, []im.UserID{"bob"}); err == nil && a.Seq != 0 {

@@ -46,17 +46,17 @@ func TestEditAndRecallRights(t *testing.T) {
 		fresh()
 		_, err := w.as(c.who).Edit(t.Context(), EditRequest{Conv: g, Seq: by[c.whose], ID: w.id(), Body: []byte("y")})
 		check(t, string(c.who+" edits "+c.whose), err, c.edit, 0)
-		_, err = w.as(c.who).Recall(t.Context(), g, by[c.whose], w.id())
+		_, err = w.as(c.who).Recall(t.Context(), RecallRequest{Conv: g, Seq: by[c.whose], ID: w.id()})
 		check(t, string(c.who+" recalls "+c.whose), err, c.recall, c.code)
 	}
-	_, err = w.as("own").Recall(t.Context(), g, 1, "") // what the server said
+	_, err = w.as("own").Recall(t.Context(), RecallRequest{Conv: g, Seq: 1, ID: ""}) // what the server said
 	w.refused(err, im.Denied)
 	_, err = w.as("own").Edit(t.Context(), EditRequest{Conv: g, Seq: 1})
 	w.refused(err, im.Denied)
-	_, err = w.as("own").Recall(t.Context(), g, 10_000, "")
+	_, err = w.as("own").Recall(t.Context(), RecallRequest{Conv: g, Seq: 10_000, ID: ""})
 	w.refused(err, im.NotFound)
 	w.say("mem", "u/own", "x")
-	_, err = w.as("own").Recall(t.Context(), "u/mem", 1, "")
+	_, err = w.as("own").Recall(t.Context(), RecallRequest{Conv: "u/mem", Seq: 1, ID: ""})
 	w.refused(err, im.Denied)
 }
 
@@ -82,7 +82,7 @@ func TestOnlyWhatOneSeesIsChanged(t *testing.T) {
 	old := w.say("eve", g, "x", func(m *im.Message) { m.Expires = clock.Now().UnixMilli() + 1 })
 	clock.add(1)
 	for _, seq := range []im.Seq{before, secret, old, 999} {
-		_, err := w.as("adm").Recall(t.Context(), g, seq, "")
+		_, err := w.as("adm").Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: ""})
 		w.refused(err, im.NotFound)
 		if err.Error() != "no such message" {
 			t.Errorf("%d: %v", seq, err)
@@ -109,7 +109,7 @@ func TestEditIsDoneOnce(t *testing.T) {
 		_, err = w.as("ann").Edit(t.Context(), other)
 		w.refused(err, im.Conflict)
 	}
-	_, err = w.as("ann").Recall(t.Context(), "u/bob", 1, "e1")
+	_, err = w.as("ann").Recall(t.Context(), RecallRequest{Conv: "u/bob", Seq: 1, ID: "e1"})
 	w.refused(err, im.Conflict)
 }
 
@@ -135,18 +135,19 @@ func TestRetriesOfChangesAreAnswered(t *testing.T) {
 	late.ID, late.Body = "e1", []byte("another")
 	_, err = w.as("bob").Edit(t.Context(), late)
 	w.refused(err, im.Conflict)
-	_, err = w.as("bob").Recall(t.Context(), g, seq, "r1")
+	_, err = w.as("bob").Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: "r1"})
 	w.ok(err)
 	_, err = w.as("bob").Edit(t.Context(), q) // recalled
 	w.ok(err)
 	_, err = w.as("ann").GroupRemove(t.Context(), g, []im.UserID{"bob"})
 	w.ok(err)
-	again, err = w.as("bob").Recall(t.Context(), g, seq, "r1") // no longer in it
+	taken, err := w.as("bob").Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: "r1"}) // no longer in it
+	again = taken.Changed
 	w.ok(err)
 	if !again.Dup || again.Ver != 2 {
 		t.Fatalf("%+v", again)
 	}
-	_, err = w.as("bob").Recall(t.Context(), g, seq, "r2")
+	_, err = w.as("bob").Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: "r2"})
 	w.refused(err, im.NotFound)
 }
 
@@ -155,7 +156,7 @@ func TestRecallTakesTheBodyEverywhere(t *testing.T) {
 	w.say("ann", "u/bob", "secret 1", func(m *im.Message) { m.Digest, m.Push = "secret 2", "secret 3" })
 	_, err := w.as("ann").Edit(t.Context(), EditRequest{Conv: "u/bob", Seq: 1, Body: []byte("secret 4"), Digest: "secret 5"})
 	w.ok(err)
-	r, err := w.as("ann").Recall(t.Context(), "u/bob", 1, "")
+	r, err := w.as("ann").Recall(t.Context(), RecallRequest{Conv: "u/bob", Seq: 1, ID: ""})
 	w.ok(err)
 	if r.Ver != 2 {
 		t.Fatalf("%+v", r)
@@ -181,7 +182,7 @@ func TestRecallTakesTheBodyEverywhere(t *testing.T) {
 	if m := w.mine("bob", "u/ann"); m.Unread != 0 {
 		t.Fatalf("what was recalled is unread: %+v", m)
 	}
-	again, err := w.as("ann").Recall(t.Context(), "u/bob", 1, "")
+	again, err := w.as("ann").Recall(t.Context(), RecallRequest{Conv: "u/bob", Seq: 1, ID: ""})
 	w.ok(err)
 	if !again.Dup || again.Ver != 2 {
 		t.Fatalf("%+v", again)
@@ -221,7 +222,7 @@ func TestBlockedUsersDoNotEdit(t *testing.T) {
 	w.ok(w.as("bob").Block(t.Context(), "ann"))
 	_, err := w.as("ann").Edit(t.Context(), EditRequest{Conv: "u/bob", Seq: 1, Body: []byte("rude")})
 	w.refused(err, im.Denied, im.CodeNotAccepted)
-	_, err = w.as("ann").Recall(t.Context(), "u/bob", 1, "") // nothing new reaches bob by that
+	_, err = w.as("ann").Recall(t.Context(), RecallRequest{Conv: "u/bob", Seq: 1, ID: ""}) // nothing new reaches bob by that
 	w.ok(err)
 	if m := w.mine("bob", "u/ann"); !m.Blocked {
 		t.Fatalf("%+v", m)

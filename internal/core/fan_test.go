@@ -145,7 +145,7 @@ func TestChangesFromBeforeOnesTime(t *testing.T) {
 	_, err := ann.GroupAdd(t.Context(), g, []im.UserID{"eve"})
 	w.ok(err)
 	eve := w.login("eve", "phone")
-	_, err = ann.Recall(t.Context(), g, snd.Seq, "r")
+	_, err = ann.Recall(t.Context(), RecallRequest{Conv: g, Seq: snd.Seq, ID: "r"})
 	w.ok(err)
 	if it := bob.until(func(it Item) bool { return it.Ver != 0 }); it.Change == nil || !it.Change.Msg.Recalled {
 		t.Fatalf("%+v", it.Event)

@@ -87,11 +87,11 @@ func TestMentions(t *testing.T) {
 	if m.Mentions != 50 || m.UnreadAll != 1 {
 		t.Fatalf("%+v", m)
 	}
-	_, err = w.as("ann").Recall(t.Context(), g, want[10], "")
+	_, err = w.as("ann").Recall(t.Context(), RecallRequest{Conv: g, Seq: want[10], ID: ""})
 	w.ok(err)
 	_, err = w.as("ann").Edit(t.Context(), EditRequest{Conv: g, Seq: want[11], Body: []byte("y"), Mentions: &im.Mentions{}})
 	w.ok(err)
-	_, err = w.as("ann").Recall(t.Context(), g, all, "")
+	_, err = w.as("ann").Recall(t.Context(), RecallRequest{Conv: g, Seq: all, ID: ""})
 	w.ok(err)
 	if m := w.mine("bob", g); m.Mentions != 48 || m.UnreadAll != 0 || m.Unread != 121-20-2+1 {
 		t.Fatalf("%+v", m)
@@ -138,7 +138,7 @@ func TestUnreadArithmetic(t *testing.T) {
 					continue
 				}
 				seq := im.Seq(rapid.IntRange(2, int(head)).Draw(r, "recall"))
-				_, err := w.as("ann").Recall(t.Context(), g, seq, "")
+				_, err := w.as("ann").Recall(t.Context(), RecallRequest{Conv: g, Seq: seq, ID: ""})
 				w.ok(err)
 				msgs[seq].gone = true
 			}

@@ -17,20 +17,21 @@ import (
 // Errors: those of resolve; NotFound if there is no such message for this user;
 // Denied for messages of others and after the recall window, with CodeRole where a
 // role is in the way; Limited; Conflict if the client id was used otherwise.
-func (s *Session) Recall(ctx context.Context, conv im.Address, seq im.Seq, id im.ClientID) (Changed, error) {
+func (s *Session) Recall(ctx context.Context, q RecallRequest) (Recalled, error) {
 	d := xxhash.New()
 	hashNumber(d, uint64(im.Recall))
-	hashNumber(d, uint64(seq))
-	ch := changing{s: s, conv: conv, seq: seq, id: id, hash: d.Sum64()}
-	return ch.run(ctx, func(ref *convRef, m *im.Message) (*store.ChangeOp, error) {
+	hashNumber(d, uint64(q.Seq))
+	ch := changing{s: s, conv: q.Conv, seq: q.Seq, id: q.ID, hash: d.Sum64()}
+	done, err := ch.run(ctx, func(ref *convRef, m *im.Message) (*store.ChangeOp, error) {
 		if err := s.mayRecall(ref, m); err != nil {
 			return nil, err
 		}
 		if m.Recalled {
 			return nil, nil
 		}
-		return &store.ChangeOp{Kind: im.Recall}, nil
+		return &store.ChangeOp{Kind: im.Recall, Silent: q.Silent}, nil
 	})
+	return Recalled{Changed: done}, err
 }
 
 func (s *Session) mayRecall(ref *convRef, m *im.Message) error {

@@ -170,7 +170,7 @@ func (c *Core) directOf(a, b im.UserID) (im.ConvID, error) {
 	if conv, ok := c.directs.get(pair); ok {
 		return conv, nil
 	}
-	conv, ok, err := c.st.Direct(a, b)
+	conv, ok, err := c.st.Direct(a, b, "")
 	if err != nil || !ok {
 		return 0, err
 	}

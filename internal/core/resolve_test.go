@@ -17,7 +17,7 @@ func verbsOn(t *testing.T, s *Session, conv im.Address) map[string]error {
 	_, errs["Mentions"] = s.Mentions(ctx, conv, 0)
 	_, errs["Read"] = s.Read(ctx, conv, 1)
 	_, errs["Edit"] = s.Edit(ctx, EditRequest{Conv: conv, Seq: 2, ID: "e", Body: []byte("x")})
-	_, errs["Recall"] = s.Recall(ctx, conv, 2, "r")
+	_, errs["Recall"] = s.Recall(ctx, RecallRequest{Conv: conv, Seq: 2, ID: "r"})
 	_, _, _, errs["GroupMembers"] = s.GroupMembers(ctx, conv, "", 0)
 	_, errs["GroupAdd"] = s.GroupAdd(ctx, conv, []im.UserID{"zoe"})
 	_, errs["GroupRemove"] = s.GroupRemove(ctx, conv, []im.UserID{"zoe"})

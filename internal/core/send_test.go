@@ -127,7 +127,7 @@ func TestStatusMessages(t *testing.T) {
 	phone.sent(g, "eve", flags(im.Status), func(s *Send) { s.Msg.To = []im.UserID{"eve"} })
 	bob.quiet(isMessage)
 	phone.quiet(isMessage)
-	if _, ok, _ := w.st.Direct("ann", "bob"); ok {
+	if _, ok, _ := w.st.Direct("ann", "bob", ""); ok {
 		t.Fatal("a STATUS message made a conversation")
 	}
 }

@@ -30,6 +30,7 @@ type Login struct {
 	OS, SDK    string      // at most 64 bytes each, for the list of devices; cut if longer
 	Addr       netip.Addr  // of the client
 	Background bool
+	Locale     string // language of digests: "en", "zh-CN"; "" = the server's
 	Network    string
 	Resume     string // id of a session to go on with; "" = begin anew
 	LastPush   uint64 // with Resume: the last push number received
@@ -113,12 +114,14 @@ type SyncAnswer struct {
 
 // Conversation is one line of a user's list.
 type Conversation struct {
-	Addr  im.Address
-	Head  im.Head
-	Mine  im.Mine
-	Peer  *im.Peer // direct
-	Group *Group   // group
-	Page  Range    // its newest messages
+	Addr   im.Address
+	Head   im.Head
+	Mine   im.Mine
+	Peer   *im.Peer // direct
+	Group  *Group   // group
+	Page   Range    // its newest messages
+	Digest string   // one line for the newest shown message, in the session's language; "" = the message has none
+	Level  im.Level // what holds for it, after all that is inherited
 }
 
 // Group is what a group is called and how it behaves.
@@ -141,7 +144,8 @@ type PageQuery struct {
 	From     im.Seq // backward: where to begin; 0 = the head
 	To       im.Seq // forward: where to end; 0 = the head
 	Backward bool
-	Limit    int // 0 = 50; at most 200
+	Around   im.Seq // instead of From and To: half of Limit before this number, the rest from it on
+	Limit    int    // 0 = 50; at most 200
 }
 
 // Changes answers a question for the change log.
@@ -195,9 +199,11 @@ type GroupChanged struct {
 
 // MemberInfo is one member of a group.
 type MemberInfo struct {
-	User   im.UserID
-	Role   im.Role
-	Online bool
+	User       im.UserID
+	Role       im.Role
+	Online     bool
+	Nick       string // his name in this group
+	MutedUntil int64  // Unix milliseconds; 0 = he may send
 }
 
 // DeviceInfo is one device of a user.
@@ -259,7 +265,6 @@ type door interface {
 	Missed(ctx context.Context, newest int) (Missed, error)
 	Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Mine, error) // seq 0 = to the head
 	Edit(context.Context, EditRequest) (Changed, error)
-	Recall(ctx context.Context, conv im.Address, seq im.Seq, id im.ClientID) (Changed, error)
 
 	GroupCreate(context.Context, NewGroup) (Group, error)
 	GroupMembers(ctx context.Context, conv im.Address, after im.UserID, limit int) (members []MemberInfo, more bool, mver im.MVer, err error)

@@ -73,7 +73,7 @@ func TestSyncTellsAllThatChanged(t *testing.T) {
 			case 4:
 				s.Edit(t.Context(), EditRequest{Conv: c, Seq: seq(u, c), Body: []byte("y"), Mentions: &im.Mentions{Users: []im.UserID{user.Draw(r, "named")}}})
 			case 5:
-				s.Recall(t.Context(), c, seq(u, c), "")
+				s.Recall(t.Context(), RecallRequest{Conv: c, Seq: seq(u, c)})
 			case 6:
 				if p := user.Draw(r, "peer"); rapid.Bool().Draw(r, "on") {
 					s.Block(t.Context(), p)

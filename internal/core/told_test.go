@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +29,7 @@ func TestReadIsTold(t *testing.T) {
 		t.Fatalf("%s %+v", it.Addr, it.State)
 	}
 	it = laptop.until(isState)
-	if it.Addr != "u/bob" || it.State.Mine == nil || *it.State.Mine != m || m.Unread != 1 {
+	if it.Addr != "u/bob" || it.State.Mine == nil || !reflect.DeepEqual(*it.State.Mine, m) || m.Unread != 1 {
 		t.Fatalf("%s %+v; want %+v", it.Addr, it.State.Mine, m)
 	}
 	_, err = phone.Read(t.Context(), "u/bob", 1) // moves nothing

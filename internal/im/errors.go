@@ -74,6 +74,8 @@ const (
 	CodeDoor            Code = 2004 // the token is not good for this door
 	CodeInvalid         Code = 3000
 	CodeTooLarge        Code = 3001
+	CodeSchema          Code = 3002 // the body is not as the type's schema says; the text names the field
+	CodeNoType          Code = 3003 // the type is not registered here, or not for clients to send
 	CodeNotFound        Code = 3004
 	CodeConflict        Code = 3009
 	CodeUnsupported     Code = 3010
@@ -81,6 +83,8 @@ const (
 	CodeNotAccepted     Code = 4001 // the receiver does not accept it (blocked)
 	CodeMuted           Code = 4002
 	CodeRole            Code = 4003 // the role does not allow it
+	CodeNotListed       Code = 4004 // the receiver takes messages only from those on their list
+	CodeTooLate         Code = 4005 // the time in which it was allowed is over
 	CodeLimited         Code = 5000
 	CodeBusy            Code = 5001
 	CodeUnavailable     Code = 6000

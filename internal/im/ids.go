@@ -140,7 +140,8 @@ func CheckClass(c Class) error {
 }
 
 // Address names a conversation as one user says it: u/bob, g/<id>, r/<id>, c/<id>,
-// s/<name>, or me. It is split at the first '/'.
+// s/<name>, or me. It is split at the first '/'. A business conversation of two users,
+// beside their plain one, has the name of its line behind a second '/': u/bob/orders.
 type Address string
 
 // Me is the address of the user's own change log.
@@ -152,8 +153,30 @@ func DirectAddress(u UserID) Address { return Address("u/" + string(u)) }
 // GroupAddress is the address of group g.
 func GroupAddress(g GroupID) Address { return Address("g/" + string(g)) }
 
-// Split takes the address apart: the kind and the id, which is checked. Me has the
-// id "".
+// MaxLine is the most bytes of the name of a business conversation.
+const MaxLine = 20
+
+// LineAddress is the address of the business conversation with u that is called line;
+// "" is the plain one.
+func LineAddress(u UserID, line string) Address {
+	if line == "" {
+		return DirectAddress(u)
+	}
+	return Address("u/" + string(u) + "/" + line)
+}
+
+// Line is the name of the business conversation; "" in any other address. It is good
+// where Split has no error.
+func (a Address) Line() string {
+	if !strings.HasPrefix(string(a), "u/") {
+		return ""
+	}
+	_, line, _ := strings.Cut(string(a[2:]), "/")
+	return line
+}
+
+// Split takes the address apart: the kind and the id, which is checked; so is the
+// name of a business conversation (Line). Me has the id "".
 func (a Address) Split() (ConvKind, string, error) {
 	if a == Me {
 		return Self, "", nil
@@ -180,6 +203,15 @@ func (a Address) Split() (ConvKind, string, error) {
 	what := "group id"
 	if k == Direct {
 		what = "user id"
+		var line string
+		if id, line, ok = strings.Cut(id, "/"); ok {
+			if err := CheckName("name of the business conversation", line); err != nil {
+				return 0, "", err
+			}
+			if len(line) > MaxLine {
+				return 0, "", Errorf(TooLarge, "the name of the business conversation is %d bytes long; at most %d are allowed", len(line), MaxLine)
+			}
+		}
 	}
 	if err := CheckName(what, id); err != nil {
 		return 0, "", err

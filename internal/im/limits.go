@@ -24,6 +24,16 @@ type Limits struct {
 	CommandsKept    time.Duration // how long commands stay; default 30 days
 	RecallWindow    time.Duration // how long after it was sent a message may be recalled; 0 = unlimited
 	EditWindow      time.Duration // how long after it was sent a message may be edited; 0 = unlimited
+	ReeditWindow    time.Duration // how long a recalled text is given back to its sender; default 5 min; negative = never
+	UndeleteWindow  time.Duration // how long what was deleted for all can be restored; default 30 days
+	MaxReactions    int           // different signs on one message; default 50
+	MaxExpansion    int           // keys added to one message; default 300
+	MaxPins         int           // pinned messages of a conversation; default 100
+	MaxTags         int           // tags of a conversation; default 20
+	MaxNotes        int           // notes of a user (drafts, saved messages, lists ...); default 10,000
+	MaxTimers       int           // scheduled sends and reminders of a user; default 1,000
+	MaxWatched      int           // users whose presence a session watches; default 200
+	MaxForward      int           // messages forwarded at once; default 100
 }
 
 // Defaults returns l with every zero field set to its default.
@@ -43,6 +53,16 @@ func (l Limits) Defaults() Limits {
 	def(&l.Detached, 100_000)
 	def(&l.DetachedFor, 5*time.Minute)
 	def(&l.CommandsKept, 30*24*time.Hour)
+	def(&l.ReeditWindow, 5*time.Minute)
+	def(&l.UndeleteWindow, 30*24*time.Hour)
+	def(&l.MaxReactions, 50)
+	def(&l.MaxExpansion, 300)
+	def(&l.MaxPins, 100)
+	def(&l.MaxTags, 20)
+	def(&l.MaxNotes, 10_000)
+	def(&l.MaxTimers, 1000)
+	def(&l.MaxWatched, 200)
+	def(&l.MaxForward, 100)
 	return l
 }
 

@@ -68,13 +68,22 @@ type Message struct {
 	To       []UserID // only for these members (and the sender); nil = all
 	Recalled bool     // body, digest and mentions are gone
 	RecallBy UserID   // who recalled it
+	Silent   bool     // recalled without a trace: clients show nothing in its place
 	Edited   int64    // time of the last edit, Unix milliseconds; 0 = never
+	Deleted  bool     // deleted for all: nobody is shown it, its body stands in a former until the log is swept
+	Burn     uint32   // direct: seconds it is kept once the peer has read it; 0 = it does not burn
+
+	Reactions []Reaction // in the order in which each key first came; at most MaxReactions
+	Expansion []Pair     // keys added after it was sent, by key; at most MaxExpansion
+	Pin       *Pin       // nil = not pinned
+	Origin    *Origin    // nil = not forwarded
 }
 
 // Mentions says whom a message names. At most MaxMentions users.
 type Mentions struct {
 	All   bool
-	Users []UserID
+	Users []UserID // those of Roles too: who had the role when the message was sent
+	Roles []Role   // for people to read
 }
 
 // Shown says whether the message belongs to the history that people see.
@@ -100,6 +109,12 @@ func (m *Message) Size() int {
 	if m.Mentions != nil {
 		n += sizeUsers(m.Mentions.Users)
 	}
+	for i := range m.Reactions {
+		n += 8 + len(m.Reactions[i].Key)
+	}
+	for i := range m.Expansion {
+		n += 8 + len(m.Expansion[i].Key) + len(m.Expansion[i].Value)
+	}
 	return n + sizeUsers(m.To)
 }
 
@@ -114,12 +129,19 @@ func sizeUsers(users []UserID) int {
 // ChangeKind says what a change did.
 type ChangeKind uint8
 
-// The kinds of change. Block and Unblock stand in the log of "me".
+// The kinds of change. BlockAdded, BlockRemoved and Noted stand in the log of "me".
 const (
 	Edit ChangeKind = 1 + iota
 	Recall
 	BlockAdded
 	BlockRemoved
+	React   // reactions came or went: Added, Removed
+	Expand  // keys of the expansion came or went
+	Pinned  // or taken down: Message.Pin says which
+	Delete  // for all; the message is nil to everybody
+	Restore // what was deleted is there again
+	Burn    // the peer has read it: Message.Expires says until when it is there
+	Noted   // a note of the user's (draft, setting, profile ...): Key, and Value as it is now
 )
 
 // Change is one entry of a conversation's change log.
@@ -130,9 +152,14 @@ type Change struct {
 	By     UserID
 	Device DeviceID // of By; so that it knows its own change
 	ID     ClientID
-	Time   int64    // server's, Unix milliseconds
-	Peer   UserID   // BlockAdded, BlockRemoved
-	Msg    *Message // the message as it is now; nil in the log of "me". Filled by readers, not stored with the change
+	Time   int64  // server's, Unix milliseconds
+	Peer   UserID // BlockAdded, BlockRemoved
+
+	Added, Removed []string // React: the keys that By added or took away
+	Key            string   // Noted
+	Value          []byte   // Noted: the note as it is now; nil = gone. Filled by readers, not stored with the change
+
+	Msg *Message // the message as it is now; nil in the log of "me". Filled by readers, not stored with the change
 }
 
 // Role of a member. The greater may do what the lesser may.
@@ -189,4 +216,5 @@ type GroupInfo struct {
 	Name    string // at most MaxDisplayName bytes
 	Join    JoinMode
 	History HistoryMode
+	Mute    bool // only owner and admins may send
 }

@@ -24,6 +24,11 @@ type Mine struct {
 	Left      bool
 	MVer      MVer
 	Blocked   bool // direct: he blocks the peer
+
+	Settings   Settings
+	Gone       []SeqRange // deleted for him alone
+	Nick       string     // his name in this group
+	MutedUntil int64      // he may not send here before, Unix milliseconds; 0 = he may
 }
 
 // Peer is how far the other user of a direct conversation has got.

@@ -43,19 +43,22 @@ type Lane struct {
 // client id is kept (so a retry is answered before anything is refused), Blocked,
 // Guard. A fresh direct conversation has MVer 0, so an op with Conv 0 and Guard 0
 // that finds one made meanwhile goes into it. A message with a To list adds neither
-// to N nor to NA.
+// to N nor to NA: where it counts, it is listed in the row of each of them who is in
+// (Directed), at most 100. One with ReplyTo or Thread is counted and listed there. One
+// with Burn, in a direct conversation, is listed for the peer (Burning).
 type AppendOp struct {
 	Outcome
 	// in
 	Conv    im.ConvID   // 0: the direct conversation of Msg.Sender and Peer, made if it is not there
 	Peer    im.UserID   // with Conv 0
+	Line    string      // with Conv 0: the business conversation of that name; "" = the plain one
 	Guard   im.MVer     // Head.MVer under which core decided. Where it moved, the op is turned back if the sender's own row moved since (direct: always)
 	Blocked bool        // with Conv 0: core saw that Peer blocks the sender and lets it pass all the same; where the store finds otherwise, the op is turned back
 	Lane    *Lane       // nil = no order to keep
 	Round   uint32      // begins at 1
 	Msg     *im.Message // the store gives Seq, N, NA, Time; with STATUS never submitted
 	Hash    uint64      // of what the client sent: type, flags as given, body
-	Read    bool        // moves the sender's read cursor past the message
+	Read    bool        // moves the sender's read cursor past the message; without it his cursor stays, and what counts is withdrawn in his own row
 	// out
 	At   im.ConvID // the conversation
 	Made bool      // this message made it
@@ -79,6 +82,7 @@ type KeptOp struct {
 	// in
 	Conv   im.ConvID // 0: the direct conversation of Sender and Peer
 	Peer   im.UserID
+	Line   string // with Conv 0
 	Sender im.UserID
 	ID     im.ClientID
 	Hash   uint64
@@ -90,15 +94,23 @@ type KeptOp struct {
 	N     uint64
 }
 
-// ChangeOp edits or recalls a message: in place, and as a new entry of the change
-// log. An edit that leaves all as it was still is a change. Recall removes the body,
+// ChangeOp changes a message: in place, and as a new entry of the change log. An edit that leaves all as it was still is a change. Recall removes the body,
 // digest, push text and mentions from the message and the former bodies from earlier
 // changes, and withdraws its count: the ordinals it was given when it was sent,
 // whatever an edit made of its mentions since. A retry is answered before anything
-// is refused. An edit of a recalled message is NotFound.
+// is refused. Any change of a recalled message but Delete is NotFound; so is any of a
+// deleted one but Restore.
 //
-// Errors: NotFound if the message is gone; Conflict as in AppendOp; ErrTurnedBack if
-// the message's Ver is not Seen, or Guard moved.
+// Delete puts the body, digest, push text and mentions away as a former (they come
+// back with Restore, which finds the newest former), removes its mention rows, its pin,
+// and its place among replies and in its thread, and withdraws its count; Restore undoes all of
+// that but mention rows and the pin. Recall takes pins and reactions too, and leaves
+// its place in threads. React, Expand and Pinned are decided by the writer on the
+// message as it is, not on Seen: many do them at once. What leaves all as it was
+// (a reaction that is there, a pin that is) is no change: Ver is the message's, Dup is set.
+//
+// Errors: NotFound if the message is gone; Conflict as in AppendOp; TooLarge past Most;
+// ErrTurnedBack if the message's Ver is not Seen, or Guard moved.
 type ChangeOp struct {
 	Outcome
 	// in
@@ -114,6 +126,13 @@ type ChangeOp struct {
 	Body     []byte       // Edit
 	Digest   string       // Edit
 	Mentions *im.Mentions // Edit: nil keeps them. New names get mention rows, dropped ones lose theirs
+	Silent   bool         // Recall: Message.Silent
+	Add      []string     // React: keys that By adds ...
+	Remove   []string     // React: ... and takes away, first. A key that ends in "*" takes all that begin so
+	Set      []im.Pair    // Expand: an empty value removes the key
+	Pin      bool         // Pinned: up or down
+	Expires  int64        // Burn: Message.Expires from now on (an earlier one stands)
+	Most     int          // React: keys on the message; Expand: keys; Pinned: pins of the conversation; 0 = no bound
 	// out
 	Ver  im.Ver
 	Time int64
@@ -121,8 +140,48 @@ type ChangeOp struct {
 	Msg  *im.Message // as it is now; nil if Dup and gone
 }
 
+// SetOp alters what a conversation is to one user alone. Withdrawn counts of his rows
+// are united with what stands there.
+//
+// Errors: NotFound if he has no row there or has left; TooLarge past MaxGone ranges.
+type SetOp struct {
+	Outcome
+	// in
+	Conv      im.ConvID
+	User      im.UserID
+	Patch     *im.SettingsPatch // nil = nothing
+	Gone      []im.SeqRange     // to be added; at most 1,000. Mentions of him and Directed in there go
+	Withdrawn []Range           // of N: what of Gone counts; to be added
+	// out
+	Moved bool
+	Row   Row // as it is now
+}
+
+// NoteOp writes a note of a user's and says so in the log of "me", and removes records
+// in the same commit (a timer that has done its work).
+//
+// Errors: Conflict if If is set and does not hold; TooLarge if there are Most notes
+// whose key begins with Of already, and this is a new one.
+type NoteOp struct {
+	Outcome
+	// in
+	User   im.UserID
+	Key    string  // at most 256 bytes, no NUL
+	Value  []byte  // at most 64 KiB; nil removes it
+	If     *[]byte // what it must hold now; a nil slice: must not be there
+	Most   int     // 0 = no bound
+	Of     string
+	Device im.DeviceID
+	Drop   []Record // of which Kind, User and Key are used
+	// out
+	Moved  bool      // false: it held that already (Drop is done all the same)
+	Change im.Change // of User's log, if Moved
+	At     im.ConvID // the log
+}
+
 // ReadOp moves a user's read cursor. A number at or below it is no error and moves
-// nothing; one above the head is the head. It removes his mention rows up to there.
+// nothing; one above the head is the head. It removes his mention rows, Directed and
+// Withdrawn up to there, and Settings.Marked, whether it moved or not.
 //
 // Errors: NotFound if he has no row there or has left.
 type ReadOp struct {
@@ -166,10 +225,13 @@ type MemberOp struct {
 	New   []im.UserID // who was none and now is
 }
 
-// RoleSet gives a user a role; NoRole takes him out.
+// RoleSet gives a user a role; NoRole takes him out. Who stays in keeps his nick and
+// mute but for what is set here.
 type RoleSet struct {
-	User im.UserID
-	Role im.Role
+	User  im.UserID
+	Role  im.Role
+	Nick  *string // nil = as before
+	Muted *int64  // MutedUntil; nil = as before
 }
 
 // BlockOp sets or lifts a block, notes it in User's change log, and raises the MVer

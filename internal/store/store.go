@@ -16,6 +16,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/anser-im/anser/internal/im"
@@ -109,6 +110,7 @@ type Head struct {
 	Group     im.GroupID  // "" in direct conversations
 	Closed    bool        // the last member left
 	Sides     [2]Side     // direct: both users in byte order; in notes to oneself only the first
+	Line      string      // direct: the name of the business conversation; "" is the plain one
 }
 
 // Side is one user's half of a direct conversation.
@@ -154,32 +156,71 @@ type Row struct {
 	ReadN    uint64      // N at Read
 	ReadNA   uint64      // NA at Read
 	Position im.Position // of the last commit that wrote it; sends do not
+
+	Settings   im.Settings
+	Gone       []im.SeqRange // deleted for him alone; ascending, disjoint, at most MaxGone
+	Withdrawn  []Range       // of the ordinal N: what does not count for him alone (deleted for him, or sent for him by the app); ascending, disjoint, at most 256
+	Directed   []im.Seq      // counted messages to some members only, he among them, above Read; at most 100, the oldest is dropped
+	Nick       string        // his name in the group
+	MutedUntil int64         // he may not send before, Unix milliseconds; 0 = he may
+}
+
+// MaxGone is the most ranges that one user can have deleted for himself in a
+// conversation. Neighbours join, over numbers that hold nothing too.
+const MaxGone = 1000
+
+// Hides says whether the row's user has deleted number n for himself.
+func (r *Row) Hides(n im.Seq) bool {
+	_, found := slices.BinarySearchFunc(r.Gone, n, func(g im.SeqRange, n im.Seq) int {
+		switch {
+		case g.To < n:
+			return -1
+		case g.From > n:
+			return 1
+		}
+		return 0
+	})
+	return found
 }
 
 // In says whether he is in the conversation.
 func (r *Row) In() bool { return r.Role != im.NoRole }
 
 // Unread counts what he has not read: what counted above his cursor less what was
-// withdrawn there, never below 0. The second is the same for @all messages.
+// withdrawn there, for all or for him, never below 0, and what was for him among
+// some. The second is the same for @all messages.
 func (h *Head) Unread(r *Row) (n, all uint64) {
-	return unread(h.N, r.ReadN, h.Withdrawn), unread(h.NA, r.ReadNA, h.WithdrawA)
+	n, all = unread(h.N, r.ReadN, h.Withdrawn, r.Withdrawn), unread(h.NA, r.ReadNA, h.WithdrawA, nil)
+	for _, seq := range r.Directed {
+		if seq > r.Read {
+			n++
+		}
+	}
+	return n, all
 }
 
-func unread(head, read uint64, withdrawn []Range) uint64 {
+// unread is what lies above read up to head, less the union of two lists of ranges.
+func unread(head, read uint64, a, b []Range) uint64 {
 	if head <= read {
 		return 0
 	}
-	n := head - read
-	for _, w := range withdrawn {
-		if w.To <= read {
+	n, done := head-read, read // done: counted up to here
+	for len(a) > 0 || len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && b[0].From < a[0].From {
+			from = &b
+		}
+		w := (*from)[0]
+		*from = (*from)[1:]
+		if w.To <= done {
 			continue
 		}
-		from := max(w.From, read+1)
-		if gone := w.To - from + 1; gone < n {
-			n -= gone
-		} else {
+		gone := w.To - max(w.From, done+1) + 1
+		done = w.To
+		if gone >= n {
 			return 0
 		}
+		n -= gone
 	}
 	return n
 }
@@ -196,8 +237,8 @@ type Reader interface {
 	Head(conv im.ConvID) (Head, bool)
 
 	// Direct finds the conversation of two users, in any order (the same twice: notes
-	// to oneself).
-	Direct(a, b im.UserID) (im.ConvID, bool, error)
+	// to oneself), the plain one or the business conversation of that name.
+	Direct(a, b im.UserID, line string) (im.ConvID, bool, error)
 	// Group finds a group.
 	Group(id im.GroupID) (im.ConvID, bool, error)
 	// Self finds the change log of a user; it exists from its first entry on.
@@ -205,7 +246,8 @@ type Reader interface {
 	// Info is what a group is called and how it behaves.
 	Info(conv im.ConvID) (im.GroupInfo, bool, error)
 
-	// Row is one user's row. In direct conversations it is made from the head.
+	// Row is one user's row. In direct conversations cursors come from the head, the
+	// rest (settings, gone, withdrawn) from a row that is there once something was set.
 	Row(conv im.ConvID, u im.UserID) (Row, bool, error)
 	// Rows lists a user's rows, those that say "left" too and those of his direct
 	// conversations, by conversation number, those above after, at most limit. His own
@@ -224,6 +266,39 @@ type Reader interface {
 	// answer begins later than asked: the caller resets instead.
 	Changes(conv im.ConvID, from im.Ver, limit int) ([]im.Change, error)
 
+	// Marks lists how far each present member has read, by id, those above after, at most
+	// limit: only User and Read are set.
+	Marks(conv im.ConvID, after im.UserID, limit int) ([]Row, error)
+
+	// Tallies counts what was answered to the messages From..To, both inclusive; only
+	// those to which something was are listed, ascending, at most 1,000.
+	Tallies(conv im.ConvID, from, to im.Seq) ([]im.Tally, error)
+	// Replies lists the messages above after that name seq as ReplyTo, ascending.
+	Replies(conv im.ConvID, seq, after im.Seq, limit int) ([]im.Seq, error)
+	// InThread lists the messages of a thread in From..To (To 0: to the newest), at most
+	// limit, ascending, or the newest first with backward. Not the one that began it.
+	InThread(conv im.ConvID, root, from, to im.Seq, backward bool, limit int) ([]im.Seq, error)
+	// Threads lists the threads of a conversation, the one with the newest message
+	// first: those whose newest is below before (0 = all), at most limit.
+	Threads(conv im.ConvID, before im.Seq, limit int) ([]im.Tally, error)
+	// Reactions lists who reacted to a message.
+	Reactions(q ReactionQuery) ([]im.Reacted, error)
+	// Pins lists the pinned messages, ascending.
+	Pins(conv im.ConvID) ([]im.Seq, error)
+	// Formers lists what a message said before its edits, the oldest first, those of
+	// changes above after, at most limit.
+	Formers(conv im.ConvID, seq im.Seq, after im.Ver, limit int) ([]im.Former, error)
+	// Burning lists messages up to seq that burn once u has read them and have not begun
+	// to, ascending, at most limit.
+	Burning(u im.UserID, conv im.ConvID, seq im.Seq, limit int) ([]im.Seq, error)
+
+	// Due lists timers (records with Due) that are due at now, the oldest first, at most
+	// limit, and when the first one after them is (0 = none).
+	Due(now int64, limit int) (due []Record, next int64, err error)
+	// NextExpiry is when the first of what expires does (messages with Expires), Unix
+	// milliseconds; 0 = nothing does.
+	NextExpiry() (int64, error)
+
 	// Mentions lists the messages above after that name u and that u has not read,
 	// ascending, at most limit. One that is for others only (To) does not name him.
 	Mentions(u im.UserID, conv im.ConvID, after im.Seq, limit int) ([]im.Seq, error)
@@ -235,7 +310,8 @@ type Reader interface {
 	// Blocks lists whom u blocks, by id.
 	Blocks(u im.UserID, after im.UserID, limit int) ([]im.UserID, error)
 
-	// Get reads a record; List those of a kind and user by key, above after.
+	// Get reads a record; List those of a kind and user by key, above after. Keys that
+	// share a beginning stand together.
 	Get(k RecordKind, u im.UserID, key string) ([]byte, bool, error)
 	List(k RecordKind, u im.UserID, after string, limit int) ([]Record, error)
 
@@ -271,6 +347,10 @@ const (
 	DeviceRecord                        // key: device id
 	SecretRecord                        // key: chosen by auth
 	SettingRecord                       // key: chosen by core
+	NoteRecord                          // a note of the user's own devices (draft, profile, saved message ...); written by NoteOp only
+	TimerRecord                         // what is to be done at Due: a send, a reminder
+	TypeRecord                          // key: object name; User ""
+	ReportRecord                        // key: chosen by core; User ""
 )
 
 // Record is one record.
@@ -280,4 +360,17 @@ type Record struct {
 	Key     string // at most 256 bytes, no NUL
 	Value   []byte // at most 64 KiB; nil removes the record
 	Expires int64  // Unix milliseconds after which Sweep removes it; 0 = never
+	Due     int64  // Unix milliseconds from when on Due lists it; 0 = never
+}
+
+// ReactionQuery asks who reacted to a message. Those of one key stand together, in the
+// order of keys, then users. The answer begins above (AfterKey, AfterUser).
+type ReactionQuery struct {
+	Conv      im.ConvID
+	Seq       im.Seq
+	Key       string    // only this one; "" = all
+	User      im.UserID // only this one's; "" = all
+	AfterKey  string
+	AfterUser im.UserID
+	Limit     int
 }

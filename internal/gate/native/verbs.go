@@ -77,7 +77,8 @@ func doRead(ctx context.Context, s *core.Session, q *wire.ReadRequest) (wire.Bod
 }
 
 func doRecall(ctx context.Context, s *core.Session, q *wire.RecallRequest) (wire.Body, error) {
-	return changed(s.Recall(ctx, im.Address(q.Conv), im.Seq(q.Seq), im.ClientID(q.Id)))
+	a, err := s.Recall(ctx, core.RecallRequest{Conv: im.Address(q.Conv), Seq: im.Seq(q.Seq), ID: im.ClientID(q.Id)})
+	return changed(a.Changed, err)
 }
 
 func doEdit(ctx context.Context, s *core.Session, q *wire.EditRequest) (wire.Body, error) {

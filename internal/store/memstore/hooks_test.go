@@ -25,7 +25,7 @@ func TestHeldCommitIsSeenByNobody(t *testing.T) {
 	if err := s.Submit(op); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, _ := s.Direct("alice", "bob"); ok {
+	if _, ok, _ := s.Direct("alice", "bob", ""); ok {
 		t.Fatal("a conversation is seen before its commit")
 	}
 	now = now.Add(3 * time.Second)
@@ -79,7 +79,7 @@ func TestRefusals(t *testing.T) {
 	if err := s.Submit(b); !im.IsKind(err, im.Unavailable) {
 		t.Fatalf("closed, and Submit says %v", err)
 	}
-	if _, _, err := s.Direct("alice", "bob"); !im.IsKind(err, im.Unavailable) {
+	if _, _, err := s.Direct("alice", "bob", ""); !im.IsKind(err, im.Unavailable) {
 		t.Fatalf("closed, and a reader gets %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func (s *Store) reading() error {
 }
 
 // Direct is store.Reader's.
-func (s *Store) Direct(a, b im.UserID) (im.ConvID, bool, error) {
+func (s *Store) Direct(a, b im.UserID, line string) (im.ConvID, bool, error) {
 	if err := s.reading(); err != nil {
 		return 0, false, err
 	}

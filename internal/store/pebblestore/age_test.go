@@ -100,7 +100,7 @@ func TestCheckpoint(t *testing.T) {
 			t.Fatalf("%s: %+v", what, h)
 		}
 		for i := range 40 {
-			c, ok, _ := s.Direct(im.UserID(fmt.Sprint("v", i)), "peer")
+			c, ok, _ := s.Direct(im.UserID(fmt.Sprint("v", i)), "peer", "")
 			h, _ := s.Head(c)
 			if !ok || h.Seq != 25 || h.Sides[1].Read != 25 || h.Sides[1].ReadN != 25 {
 				t.Fatalf("%s: %+v", what, h)

@@ -202,7 +202,7 @@ func TestApps(t *testing.T) {
 		if _, ok, _ := one.Message(b.At, 1); ok {
 			t.Fatal("a message of the other app")
 		}
-		if c, ok, _ := one.Direct("alice", "bob"); !ok || c != a.At {
+		if c, ok, _ := one.Direct("alice", "bob", ""); !ok || c != a.At {
 			t.Fatal("the other's conversation")
 		}
 		if rows, _ := one.Rows("alice", 0, 10); len(rows) != 1 || rows[0].Conv != a.At {
@@ -270,7 +270,7 @@ func TestDamagedRows(t *testing.T) {
 		"info":    {pebblestore.KeyInfo(g), func(s *pebblestore.Store) error { _, _, err := s.Info(g); return err }},
 		"record":  {pebblestore.KeyRecord(store.SettingRecord, "alice", "k"), func(s *pebblestore.Store) error { _, _, err := s.Get(store.SettingRecord, "alice", "k"); return err }},
 		"cursor":  {pebblestore.KeyCursor("alice", "d", conv), func(s *pebblestore.Store) error { _, err := s.Cursor("alice", "d", conv); return err }},
-		"address": {pebblestore.KeyDirect("alice", "bob"), func(s *pebblestore.Store) error { _, _, err := s.Direct("alice", "bob"); return err }},
+		"address": {pebblestore.KeyDirect("alice", "bob"), func(s *pebblestore.Store) error { _, _, err := s.Direct("alice", "bob", ""); return err }},
 		"retry": {pebblestore.KeyID(conv, "alice", "1"), func(s *pebblestore.Store) error {
 			op := send("alice", "", "1", "hello")
 			op.Conv = conv

@@ -106,7 +106,7 @@ func (s *Store) find(key []byte) (im.ConvID, bool, error) {
 }
 
 // Direct is store.Reader's.
-func (s *Store) Direct(a, b im.UserID) (im.ConvID, bool, error) {
+func (s *Store) Direct(a, b im.UserID, line string) (im.ConvID, bool, error) {
 	return s.find(keyDirect(nil, s.app, pair(a, b)))
 }
 

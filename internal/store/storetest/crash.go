@@ -73,7 +73,7 @@ func (tr *traffic) work(rng *rand.Rand, me int, u im.UserID, each int) {
 					op.Conv, op.Guard = ops[1].Conv, ops[1].Guard
 				} else if rng.IntN(3) == 0 {
 					op = into(s, tr.conv, m)
-				} else if conv, ok, _ := s.Direct(u, op.Peer); ok {
+				} else if conv, ok, _ := s.Direct(u, op.Peer, ""); ok {
 					op = into(s, conv, m)
 				}
 				ops = append(ops, op)

@@ -168,7 +168,7 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 			check(err)
 			note("mentions %v %d", seqs, n)
 		}
-		c, ok, err := s.Direct("alice", u)
+		c, ok, err := s.Direct("alice", u, "")
 		check(err)
 		note("direct %d %v", c, ok)
 		c, ok, err = s.Self(u)

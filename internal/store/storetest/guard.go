@@ -94,7 +94,7 @@ func testBlocks(t *testing.T, open Open) {
 		t.Fatalf("%+v", again)
 	}
 	turnedBack(t, s, direct(text("alice", "1", "x"), "bob"))
-	if _, ok, _ := s.Direct("alice", "bob"); ok {
+	if _, ok, _ := s.Direct("alice", "bob", ""); ok {
 		t.Fatal("what was turned back made a conversation")
 	}
 	passed := direct(text("alice", "1", "x"), "bob")

@@ -109,7 +109,7 @@ func (n name) in(s store.Store) im.ConvID {
 	case n.group != "":
 		id, _, err = s.Group(n.group)
 	default:
-		id, _, err = s.Direct(n.a, n.b)
+		id, _, err = s.Direct(n.a, n.b, "")
 	}
 	if err != nil {
 		panic(err)

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -29,7 +30,7 @@ func testVisibility(t *testing.T, open Open) {
 		t.Helper()
 		got := row(t, s, conv, u)
 		got.Position = want.Position
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%+v, want %+v", got, want)
 		}
 	}

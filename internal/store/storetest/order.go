@@ -286,7 +286,7 @@ func testFirstMessages(t *testing.T, open Open) {
 	if h := head(t, s, me.At); h.Members != 1 || h.Sides[0].User != "me" || h.Sides[1].User != "" || h.Kind != im.Direct {
 		t.Fatalf("notes to oneself: %+v", h)
 	}
-	if c, ok, err := s.Direct("b7", "a7"); err != nil || !ok || c != ops[28].At {
+	if c, ok, err := s.Direct("b7", "a7", ""); err != nil || !ok || c != ops[28].At {
 		t.Fatalf("Direct: %d %v %v", c, ok, err)
 	}
 	for u, want := range map[im.UserID]im.ConvID{"a7": ops[28].At, "b7": ops[28].At, "me": me.At} {

@@ -267,7 +267,7 @@ func testFailedLeavesNothing(t *testing.T, open Open) {
 		if _, ok, _ := s.Row(conv, "carol"); ok {
 			t.Fatal("a refused newcomer has a row")
 		}
-		if _, ok, _ := s.Direct("alice", "dave"); ok {
+		if _, ok, _ := s.Direct("alice", "dave", ""); ok {
 			t.Fatal("a send that was turned back made a conversation")
 		}
 		if rows, _ := s.Rows("carol", 0, 10); len(rows) != 0 {
