@@ -150,8 +150,9 @@ type SetOp struct {
 	Conv      im.ConvID
 	User      im.UserID
 	Patch     *im.SettingsPatch // nil = nothing
-	Gone      []im.SeqRange     // to be added; at most 1,000. Mentions of him and Directed in there go
-	Withdrawn []Range           // of N: what of Gone counts; to be added
+	Gone      []im.SeqRange     // to be added; at most 1,000, what is above the head is left out. Mentions of him and Directed in there go
+	Withdrawn []Range           // of N: what of Gone counts; to be added. What is up to his cursor need not be there
+	WithdrawA []Range           // of NA: the same for @all
 	// out
 	Moved bool
 	Row   Row // as it is now

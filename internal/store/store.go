@@ -45,9 +45,10 @@ type Store interface {
 	// to be older than what clients hold.
 	RenewEpoch(ctx context.Context) (im.Epoch, error)
 
-	// Sweep removes what is past its time: commands and messages that expired before
-	// now, and change log entries that are both older than the policy's age and not
-	// among the newest it keeps. It works in small commits and returns how many rows
+	// Sweep removes what is past its time: messages that expire at now or earlier,
+	// commands and records that did before, messages deleted for all that can no longer
+	// be restored, and change log entries that are both older than the policy's age and
+	// not among the newest it keeps. It works in small commits and returns how many rows
 	// went. Removed counted messages above somebody's read cursor are withdrawn.
 	Sweep(ctx context.Context, now time.Time, p SweepPolicy) (int, error)
 
@@ -66,6 +67,7 @@ type Store interface {
 type SweepPolicy struct {
 	Commands   time.Duration // age of commands; 0 = 30 days
 	Changes    time.Duration // age of change log entries; 0 = 30 days
+	Deleted    time.Duration // how long what was deleted for all can be restored; then it is removed like what has expired. 0 = 30 days
 	KeepNewest int           // change log entries of a conversation kept whatever their age; 0 = 10,000
 }
 
@@ -120,6 +122,7 @@ type Side struct {
 	ReadN     uint64 // N at Read
 	ReadNA    uint64
 	Delivered im.Seq
+	Own       bool // his row holds something: settings, what he deleted for himself ... Once set it stays
 }
 
 // Side finds u's half; nil if u is not one of the two. It points into h.
@@ -159,7 +162,8 @@ type Row struct {
 
 	Settings   im.Settings
 	Gone       []im.SeqRange // deleted for him alone; ascending, disjoint, at most MaxGone
-	Withdrawn  []Range       // of the ordinal N: what does not count for him alone (deleted for him, or sent for him by the app); ascending, disjoint, at most 256
+	Withdrawn  []Range       // of the ordinal N, above ReadN: what does not count for him alone (deleted for him, or sent for him by the app); ascending, disjoint, at most MaxWithdrawn
+	WithdrawA  []Range       // of the ordinal NA, above ReadNA; at most MaxWithdrawnA
 	Directed   []im.Seq      // counted messages to some members only, he among them, above Read; at most 100, the oldest is dropped
 	Nick       string        // his name in the group
 	MutedUntil int64         // he may not send before, Unix milliseconds; 0 = he may
@@ -190,7 +194,7 @@ func (r *Row) In() bool { return r.Role != im.NoRole }
 // withdrawn there, for all or for him, never below 0, and what was for him among
 // some. The second is the same for @all messages.
 func (h *Head) Unread(r *Row) (n, all uint64) {
-	n, all = unread(h.N, r.ReadN, h.Withdrawn, r.Withdrawn), unread(h.NA, r.ReadNA, h.WithdrawA, nil)
+	n, all = unread(h.N, r.ReadN, h.Withdrawn, r.Withdrawn), unread(h.NA, r.ReadNA, h.WithdrawA, r.WithdrawA)
 	for _, seq := range r.Directed {
 		if seq > r.Read {
 			n++
