@@ -129,18 +129,20 @@ func (c *Core) look(u im.UserID, addr im.Address) (convRef, error) {
 // zero where there is none.
 func (c *Core) at(conv im.ConvID, u im.UserID) (store.Head, store.Row, error) {
 	head, ok := c.st.Head(conv)
-	if ok && head.Kind == im.Direct {
-		row, _ := rowOf(&head, u)
+	row, found, err := c.st.Row(conv, u)
+	switch {
+	case err != nil || !ok:
+		return head, store.Row{}, err
+	case found:
+		return head, row, nil
+	case head.Kind == im.Direct:
+		row, _ = rowOf(&head, u)
 		return head, row, nil
 	}
-	row, found, err := c.st.Row(conv, u)
-	if err != nil || !ok || !found {
-		return head, store.Row{}, err
-	}
-	return head, row, nil
+	return head, store.Row{}, nil
 }
 
-// rowOf makes u's row of a direct conversation from its head.
+// rowOf makes u's row of a direct conversation from its head, without what he has set.
 func rowOf(h *store.Head, u im.UserID) (store.Row, bool) {
 	side := h.Side(u)
 	if side == nil {

@@ -31,7 +31,8 @@ func (c *Core) mineOf(h *store.Head, row *store.Row) (im.Mine, error) {
 	if !row.In() {
 		return im.Mine{Left: true, MVer: row.MVer}, nil
 	}
-	m := im.Mine{From: row.From, Read: row.Read, Role: row.Role, MVer: row.MVer}
+	m := im.Mine{From: row.From, Read: row.Read, Role: row.Role, MVer: row.MVer,
+		Settings: row.Settings, Gone: row.Gone, Nick: row.Nick, MutedUntil: row.MutedUntil}
 	m.Unread, m.UnreadAll = h.Unread(row)
 	var err error
 	if row.Read < h.Seq && h.Kind != im.Self {
