@@ -44,8 +44,9 @@ type Lane struct {
 // Guard. A fresh direct conversation has MVer 0, so an op with Conv 0 and Guard 0
 // that finds one made meanwhile goes into it. A message with a To list adds neither
 // to N nor to NA: where it counts, it is listed in the row of each of them who is in
-// (Directed), at most 100. One with ReplyTo or Thread is counted and listed there. One
-// with Burn, in a direct conversation, is listed for the peer (Burning).
+// (Directed), at most 100. One with ReplyTo or Thread that is
+// shown is listed there, and counted if all may see it. One with Burn, in a direct
+// conversation, is listed for the peer (Burning).
 type AppendOp struct {
 	Outcome
 	// in
@@ -95,7 +96,7 @@ type KeptOp struct {
 }
 
 // ChangeOp changes a message: in place, and as a new entry of the change log. An edit that leaves all as it was still is a change. Recall removes the body,
-// digest, push text and mentions from the message and the former bodies from earlier
+// digest, push text, mentions and origin from the message and the former bodies from earlier
 // changes, and withdraws its count: the ordinals it was given when it was sent,
 // whatever an edit made of its mentions since. A retry is answered before anything
 // is refused. Any change of a recalled message but Delete is NotFound; so is any of a
@@ -104,12 +105,15 @@ type KeptOp struct {
 // Delete puts the body, digest, push text and mentions away as a former (they come
 // back with Restore, which finds the newest former), removes its mention rows, its pin,
 // and its place among replies and in its thread, and withdraws its count; Restore undoes all of
-// that but mention rows and the pin. Recall takes pins and reactions too, and leaves
-// its place in threads. React, Expand and Pinned are decided by the writer on the
-// message as it is, not on Seen: many do them at once. What leaves all as it was
-// (a reaction that is there, a pin that is) is no change: Ver is the message's, Dup is set.
+// that but mention rows and the pin. Recall takes pin, reactions and expansion too; the
+// message keeps its place among replies and in its thread. React, Expand and Pinned are decided by the writer on the
+// message as it is, not on Seen: many do them at once. Burn takes the message off the
+// peer's list (Burning), Restore puts it there again. What leaves all as it was
+// (a reaction that is there, a pin that is, an Expires that does not come earlier) is no
+// change: Ver is the message's, Dup is set, the client id is not used up.
 //
-// Errors: NotFound if the message is gone; Conflict as in AppendOp; TooLarge past Most;
+// Errors: NotFound if the message is gone, or was deleted longer ago than it can be
+// restored (SweepPolicy.Deleted); Conflict as in AppendOp; TooLarge past Most;
 // ErrTurnedBack if the message's Ver is not Seen, or Guard moved.
 type ChangeOp struct {
 	Outcome

@@ -277,7 +277,8 @@ type Reader interface {
 	// Tallies counts what was answered to the messages From..To, both inclusive; only
 	// those to which something was are listed, ascending, at most 1,000.
 	Tallies(conv im.ConvID, from, to im.Seq) ([]im.Tally, error)
-	// Replies lists the messages above after that name seq as ReplyTo, ascending.
+	// Replies lists the messages above after that name seq as ReplyTo, ascending: those
+	// for some members only too, which Tallies does not count.
 	Replies(conv im.ConvID, seq, after im.Seq, limit int) ([]im.Seq, error)
 	// InThread lists the messages of a thread in From..To (To 0: to the newest), at most
 	// limit, ascending, or the newest first with backward. Not the one that began it.

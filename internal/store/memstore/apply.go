@@ -24,7 +24,9 @@ func check(op store.Op) error {
 			return im.Errorf(im.TooLarge, "%d records at once; at most 500 are allowed", len(o.Records))
 		}
 	case *store.ChangeOp:
-		if o.Kind != im.Edit && o.Kind != im.Recall {
+		switch o.Kind {
+		case im.Edit, im.Recall, im.React, im.Expand, im.Pinned, im.Delete, im.Restore, im.Burn:
+		default:
 			return im.Errorf(im.Invalid, "change kind %d is none that alters a message", o.Kind)
 		}
 	case *store.KeptOp, *store.ReadOp, *store.BlockOp, *store.CursorOp:
@@ -71,7 +73,7 @@ func (st *state) append(o *store.AppendOp) error {
 	}
 	m := o.Msg
 	c := st.convs[o.Conv]
-	direct := pair(m.Sender, o.Peer)
+	direct := address{pair(m.Sender, o.Peer), o.Line}
 	if o.Conv == 0 {
 		c = st.convs[st.directs[direct]]
 	} else if c == nil || c.head.Kind == im.Self {
@@ -109,9 +111,10 @@ func (st *state) append(o *store.AppendOp) error {
 	return nil
 }
 
-func (st *state) newDirect(users [2]im.UserID) *conv {
-	c := st.newConv(im.Direct)
-	st.directs[users] = c.head.Conv
+func (st *state) newDirect(at address) *conv {
+	c, users := st.newConv(im.Direct), at.users
+	st.directs[at] = c.head.Conv
+	c.head.Line = at.line
 	c.head.Sides[0].User = users[0]
 	c.head.Members = 1
 	st.list(users[0], c)
@@ -150,11 +153,21 @@ func (st *state) number(c *conv, m *im.Message) {
 	c.messages[m.Seq] = m
 	st.touch(1, m.Size())
 	st.mention(c, m, true)
+	if m.Burn != 0 && h.Kind == im.Direct {
+		c.burning[m.Seq] = true
+		st.touch(1, 16)
+	}
+	if linked(m) && m.ReplyTo != 0 {
+		st.touch(2, 32)
+	}
+	if linked(m) && m.Thread != 0 {
+		st.touch(3, 48)
+	}
 }
 
 func (st *state) kept(o *store.KeptOp) error {
 	if o.Conv == 0 {
-		o.At = st.directs[pair(o.Sender, o.Peer)]
+		o.At = st.directs[address{pair(o.Sender, o.Peer), o.Line}]
 	} else if st.convs[o.Conv] != nil {
 		o.At = o.Conv
 	}
@@ -223,7 +236,7 @@ func (st *state) block(o *store.BlockOp) {
 	o.Moved, o.At = true, self.head.Conv
 	o.Change = im.Change{Ver: self.head.Ver, Kind: kind, By: o.User, Device: o.Device, Time: st.millis(), Peer: o.Peer}
 	self.changes[o.Change.Ver] = o.Change
-	if c := st.convs[st.directs[pair(o.User, o.Peer)]]; c != nil {
+	for _, c := range st.lines(o.User, o.Peer) {
 		c.head.MVer++
 		c.head.Position = st.at()
 		st.touch(1, 64)

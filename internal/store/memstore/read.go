@@ -49,7 +49,7 @@ func (s *Store) Direct(a, b im.UserID, line string) (im.ConvID, bool, error) {
 		return 0, false, err
 	}
 	defer s.mu.Unlock()
-	c, ok := s.st.directs[pair(a, b)]
+	c, ok := s.st.directs[address{pair(a, b), line}]
 	return c, ok, nil
 }
 

@@ -15,7 +15,7 @@ type state struct {
 	position im.Position
 	nextConv im.ConvID
 	convs    map[im.ConvID]*conv
-	directs  map[[2]im.UserID]im.ConvID
+	directs  map[address]im.ConvID
 	groups   map[im.GroupID]im.ConvID
 	selves   map[im.UserID]im.ConvID
 	byUser   map[im.UserID]map[im.ConvID]bool
@@ -43,6 +43,9 @@ type conv struct {
 	changes  map[im.Ver]im.Change
 	rows     map[im.UserID]*store.Row // none in direct conversations
 	mentions map[im.UserID]map[im.Seq]bool
+	formers  map[im.Seq][]former                       // the oldest first
+	reacted  map[im.Seq]map[string]map[im.UserID]int64 // when
+	burning  map[im.Seq]bool                           // burn once the peer has read them, and have not begun to
 }
 
 // ordinal is the n and na of a number, and whether the number itself is counted there.
@@ -99,7 +102,7 @@ func newState() *state {
 	return &state{
 		epoch:   im.NewEpoch(),
 		convs:   map[im.ConvID]*conv{},
-		directs: map[[2]im.UserID]im.ConvID{},
+		directs: map[address]im.ConvID{},
 		groups:  map[im.GroupID]im.ConvID{},
 		selves:  map[im.UserID]im.ConvID{},
 		byUser:  map[im.UserID]map[im.ConvID]bool{},
@@ -174,6 +177,9 @@ func (st *state) newConv(kind im.ConvKind) *conv {
 		changes:  map[im.Ver]im.Change{},
 		rows:     map[im.UserID]*store.Row{},
 		mentions: map[im.UserID]map[im.Seq]bool{},
+		formers:  map[im.Seq][]former{},
+		reacted:  map[im.Seq]map[string]map[im.UserID]int64{},
+		burning:  map[im.Seq]bool{},
 	}
 	st.convs[st.nextConv] = c
 	return c
@@ -318,4 +324,25 @@ func addRange(ranges []store.Range, k uint64, most int) []store.Range {
 		joined = slices.Clone(joined[len(joined)-most:])
 	}
 	return joined
+}
+
+// takeRange takes k out of ranges in a new slice, as addRange adds it.
+func takeRange(ranges []store.Range, k uint64, most int) []store.Range {
+	var out []store.Range
+	for _, r := range ranges {
+		if k < r.From || k > r.To {
+			out = append(out, r)
+			continue
+		}
+		if r.From < k {
+			out = append(out, store.Range{From: r.From, To: k - 1})
+		}
+		if k < r.To {
+			out = append(out, store.Range{From: k + 1, To: r.To})
+		}
+	}
+	if len(out) > most {
+		out = slices.Clone(out[len(out)-most:])
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/anser-im/anser/internal/im"
@@ -17,6 +18,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, p store.SweepPolicy) (
 	}
 	if p.Changes == 0 {
 		p.Changes = month
+	}
+	if p.Deleted == 0 {
+		p.Deleted = month
 	}
 	if p.KeepNewest == 0 {
 		p.KeepNewest = 10_000
@@ -37,12 +41,12 @@ func (st *state) sweep(now time.Time, p store.SweepPolicy) int {
 	gone := 0
 	commands := now.Add(-p.Commands).UnixMilli()
 	changes := now.Add(-p.Changes).UnixMilli()
+	deleted := now.Add(-p.Deleted).UnixMilli()
 	for _, c := range st.convs {
 		before := gone
 		for seq, m := range c.messages {
-			if m.Expires != 0 && m.Expires < now.UnixMilli() || m.Flags == 0 && m.Time < commands {
-				st.mention(c, m, false)
-				c.withdraw(seq)
+			if m.Expires != 0 && m.Expires < now.UnixMilli() || m.Flags == 0 && m.Time < commands || m.Deleted && c.deletedAt(seq) < deleted {
+				st.recall(c, m)
 				delete(c.messages, seq)
 				gone++
 			}
@@ -53,6 +57,8 @@ func (st *state) sweep(now time.Time, p store.SweepPolicy) int {
 		}
 		// from the oldest on: the log has no holes
 		for h.MinVer+im.Ver(p.KeepNewest) <= h.Ver && c.changes[h.MinVer].Time < changes {
+			seq := c.changes[h.MinVer].Seq
+			c.formers[seq] = slices.DeleteFunc(c.formers[seq], func(f former) bool { return f.Ver == h.MinVer && f.deleted == 0 })
 			delete(c.changes, h.MinVer)
 			h.MinVer++
 			gone++
