@@ -17,7 +17,10 @@ func (s *Session) Ack(push uint64, pulled []Pulled) {
 	}
 	s.c.tallies.acks.Add(1)
 	var some [8]hub.Settled
-	list := s.box.Ack(s.owner(), push, some[:0])
+	list := some[:0]
+	if s.box != nil {
+		list = s.box.Ack(s.owner(), push, list)
+	}
 	for _, p := range pulled {
 		if ref, err := s.resolve(p.Conv); err == nil && ref.conv != 0 {
 			list = append(list, hub.Settled{Conv: ref.conv, Seq: min(p.Seq, ref.head.Seq), Direct: ref.kind == im.Direct})

@@ -28,8 +28,10 @@ func (s *Session) Edit(ctx context.Context, q EditRequest) (Changed, error) {
 		switch {
 		case m.Recalled:
 			return nil, im.Errorf(im.NotFound, "the message was recalled")
-		case m.Sender != s.user:
+		case m.Sender != s.user && !s.app:
 			return nil, im.Errorf(im.Denied, "only who sent a message may edit it")
+		case s.app:
+			return &store.ChangeOp{Kind: im.Edit, Body: q.Body, Digest: q.Digest, Mentions: q.Mentions}, nil
 		}
 		if err := s.c.within(s.c.cfg.Limits.EditWindow, m, "edited"); err != nil {
 			return nil, err

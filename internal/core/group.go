@@ -78,7 +78,7 @@ func (s *Session) group(addr im.Address) (Group, error) {
 
 func (s *Session) checkNewGroup(g *NewGroup) error {
 	switch {
-	case s.c.cfg.NoGroups:
+	case s.c.cfg.NoGroups && !s.app:
 		return im.Errorf(im.Denied, "users of this server do not make groups")
 	case len(g.Members) > maxUsersCall:
 		return errManyUsers(len(g.Members))

@@ -18,7 +18,8 @@ type Session struct {
 	device  im.DeviceID  // fixed
 	class   im.Class     // fixed
 	self    im.Address   // fixed: how others say the conversation with the user
-	box     *hub.Session // fixed before anybody else sees the session
+	app     bool         // fixed: it acts for the app (Act)
+	box     *hub.Session // fixed before anybody else sees the session; nil = it has no link (Enter, Act)
 	began   im.Position  // fixed: the store's before box was in the hub
 	since   time.Time    // fixed
 	resumed bool         // fixed by Login
@@ -83,7 +84,11 @@ func (s *Session) Expires() time.Time {
 
 // Confirm says that the first frame after the welcome has come: from now on only ID
 // names this link, no longer the id by which it was resumed.
-func (s *Session) Confirm() { s.box.Confirm(s.owner()) }
+func (s *Session) Confirm() {
+	if s.box != nil {
+		s.box.Confirm(s.owner())
+	}
+}
 
 // Take moves events from the outbox into the window, as far as it has room, at most
 // maxItems and about maxBytes (at least one), appends them to into, and answers the
@@ -91,12 +96,15 @@ func (s *Session) Confirm() { s.box.Confirm(s.owner()) }
 // calls again until nothing was appended, or sees to it that it will: Wake is not
 // called while something is left.
 func (s *Session) Take(into []Item, maxItems, maxBytes int) (items []Item, first uint64) {
+	if s.box == nil {
+		return into, 0
+	}
 	return s.box.Take(s.owner(), into, maxItems, maxBytes)
 }
 
 // SetState notes what the client says of itself.
 func (s *Session) SetState(st ClientState) {
-	if st.HoldSignals != nil {
+	if st.HoldSignals != nil && s.box != nil {
 		s.box.HoldSignals(s.owner(), *st.HoldSignals)
 	}
 	s.mu.Lock()
@@ -112,14 +120,14 @@ func (s *Session) SetState(st ClientState) {
 // Detach says that the link is gone. The session may be resumed for
 // Limits.DetachedFor.
 func (s *Session) Detach() {
-	if s.leave() {
+	if s.leave() && s.box != nil {
 		s.box.Detach(s.owner())
 	}
 }
 
 // Close says that the client ended the session, or may not come back.
 func (s *Session) Close() {
-	if s.leave() {
+	if s.leave() && s.box != nil {
 		s.box.Close(s.owner())
 	}
 }
@@ -146,9 +154,11 @@ func (s *Session) leave() bool {
 	if !s.over.CompareAndSwap(false, true) {
 		return false
 	}
-	s.c.expiry.remove(s)
 	s.lanes.release(s)
-	s.note()
+	if s.box != nil {
+		s.c.expiry.remove(s)
+		s.note()
+	}
 	return true
 }
 

@@ -37,31 +37,14 @@ func (c *Core) Login(ctx context.Context, l Login) (*Session, error) {
 }
 
 func (c *Core) signIn(ctx context.Context, l Login) (*Session, error) {
-	if c.draining.Load() {
-		return nil, errDraining()
-	}
-	claims, err := c.ver.Verify(l.Token)
+	s, err := c.read(l)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{c: c, user: claims.User, device: l.Device, claims: claims, self: im.DirectAddress(claims.User),
-		since: c.Now(), background: l.Background, network: clip(l.Network)}
-	if s.device == "" {
-		s.device = claims.Device
-	}
+	claims := s.claims
 	if s.device == "" {
 		s.device = newDevice()
-	} else if err := im.CheckName("device id", string(s.device)); err != nil {
-		return nil, err
 	}
-	if err := claims.CheckUse(s.device, l.Door); err != nil {
-		return nil, err
-	}
-	if s.class, err = classOf(claims.Class, l.Class, l.Door); err != nil {
-		return nil, err
-	}
-	l.Token, l.OS, l.SDK, l.Network = "", clip(l.OS), clip(l.SDK), ""
-	s.login = l
 	s.began = c.st.Position()
 
 	// Whoever revokes finds the session here, then in the hub: never in neither.
@@ -92,6 +75,34 @@ func (c *Core) signIn(ctx context.Context, l Login) (*Session, error) {
 		s.Close()
 		return nil, err
 	}
+	return s, nil
+}
+
+// read makes the session that a token is good for, as far as the token itself says
+// so. Where neither l nor the token names a device it has none.
+func (c *Core) read(l Login) (*Session, error) {
+	if c.draining.Load() {
+		return nil, errDraining()
+	}
+	claims, err := c.ver.Verify(l.Token)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{c: c, user: claims.User, device: l.Device, claims: claims, self: im.DirectAddress(claims.User),
+		since: c.Now(), background: l.Background, network: clip(l.Network)}
+	if s.device == "" {
+		s.device = claims.Device
+	} else if err := im.CheckName("device id", string(s.device)); err != nil {
+		return nil, err
+	}
+	if err := claims.CheckUse(s.device, l.Door); err != nil {
+		return nil, err
+	}
+	if s.class, err = classOf(claims.Class, l.Class, l.Door); err != nil {
+		return nil, err
+	}
+	l.Token, l.OS, l.SDK, l.Network = "", clip(l.OS), clip(l.SDK), ""
+	s.login = l
 	return s, nil
 }
 
@@ -231,8 +242,11 @@ func clip(s string) string {
 // Renew puts a newer token in the place of the session's, and answers when its time
 // is over.
 //
-// Errors: those of Login; Denied if it is another user's.
+// Errors: those of Login; Denied if it is another user's; Unsupported without a link.
 func (s *Session) Renew(ctx context.Context, token string) (time.Time, error) {
+	if s.box == nil {
+		return time.Time{}, errNoLink()
+	}
 	claims, err := s.c.ver.Verify(token)
 	if err != nil {
 		return time.Time{}, err

@@ -62,7 +62,7 @@ func (s *Session) try(ctx context.Context, ref *convRef, decide func(*convRef) (
 
 // atLeast refuses what only greater roles may do.
 func (ref *convRef) atLeast(role im.Role, what string) error {
-	if ref.row.Role >= role {
+	if ref.app || ref.row.Role >= role {
 		return nil
 	}
 	who := "the owner and admins"
@@ -71,6 +71,10 @@ func (ref *convRef) atLeast(role im.Role, what string) error {
 	}
 	return im.Errorf(im.Denied, "only %s of the group may %s", who, what).WithCode(im.CodeRole)
 }
+
+// above says whether the user may do to a member of that role what only greater ones
+// may.
+func (ref *convRef) above(role im.Role) bool { return ref.app || ref.row.Role > role }
 
 // addable checks users that s's user wants in a group: without doubles and himself,
 // and apart those who block him.
@@ -209,7 +213,11 @@ func (s *Session) GroupRemove(ctx context.Context, conv im.Address, users []im.U
 	if _, err := s.removing(&ref, users); err != nil { // all of them, before the first is out
 		return a, err
 	}
-	for batch := range slices.Chunk(users, maxUsersOp) {
+	most := maxUsersOp
+	if s.app { // which may take the owner out: one more is set
+		most--
+	}
+	for batch := range slices.Chunk(users, most) {
 		err := s.retry(ctx, conv, func(ref *convRef) (*store.MemberOp, error) {
 			if err := ref.atLeast(im.Admin, what); err != nil {
 				return nil, err
@@ -226,6 +234,7 @@ func (s *Session) GroupRemove(ctx context.Context, conv im.Address, users []im.U
 // removing is the operation that takes out those of users who are in; nil if none is.
 func (s *Session) removing(ref *convRef, users []im.UserID) (*store.MemberOp, error) {
 	var in []im.UserID
+	owner := false
 	for _, u := range users {
 		row, _, err := s.c.st.Row(ref.conv, u)
 		switch {
@@ -233,15 +242,25 @@ func (s *Session) removing(ref *convRef, users []im.UserID) (*store.MemberOp, er
 			return nil, err
 		case !row.In():
 			continue
-		case row.Role >= ref.row.Role:
+		case !ref.above(row.Role):
 			return nil, im.Errorf(im.Denied, "%s is %s of the group: you may not remove them", u, row.Role).WithCode(im.CodeRole)
 		}
+		owner = owner || row.Role == im.Owner
 		in = append(in, u)
 	}
 	if len(in) == 0 {
 		return nil, nil
 	}
 	op := &store.MemberOp{Conv: ref.conv, Guard: ref.head.MVer, By: s.user, Set: sets(in, im.NoRole)}
+	if owner { // by the app: another one owns it from then on
+		heir, err := s.c.heir(ref.conv, in)
+		if err != nil {
+			return nil, err
+		}
+		if heir != "" {
+			op.Set = append(op.Set, store.RoleSet{User: heir, Role: im.Owner})
+		}
+	}
 	s.say(op, groupEvent{Op: "remove", Users: in}, ref.head.Members-len(in))
 	return op, nil
 }
@@ -265,10 +284,8 @@ func (s *Session) GroupRole(ctx context.Context, conv im.Address, user im.UserID
 		switch {
 		case role < im.Member || role > im.Owner:
 			return nil, im.Errorf(im.Invalid, "the role is none of owner, admin, member")
-		case user == s.user && role == im.Owner:
+		case user == s.user && role == im.Owner && !ref.app:
 			return nil, nil
-		case user == s.user:
-			return nil, im.Errorf(im.Invalid, "the owner has to hand the group over first")
 		}
 		row, _, err := s.c.st.Row(ref.conv, user)
 		switch {
@@ -278,10 +295,18 @@ func (s *Session) GroupRole(ctx context.Context, conv im.Address, user im.UserID
 			return nil, im.Errorf(im.NotFound, "no such member: %s", user)
 		case row.Role == role:
 			return nil, nil
+		case row.Role == im.Owner:
+			return nil, im.Errorf(im.Invalid, "the owner has to hand the group over first")
 		}
 		op := &store.MemberOp{Conv: ref.conv, Guard: ref.head.MVer, By: s.user, Set: []store.RoleSet{{User: user, Role: role}}}
 		if role == im.Owner {
-			op.Set = append(op.Set, store.RoleSet{User: s.user, Role: im.Admin})
+			owner, err := s.c.ownerOf(&ref.head)
+			if err != nil {
+				return nil, err
+			}
+			if owner != "" {
+				op.Set = append(op.Set, store.RoleSet{User: owner, Role: im.Admin})
+			}
 		}
 		s.say(op, groupEvent{Op: "role", Users: []im.UserID{user}, Role: role.String()}, ref.head.Members)
 		return op, nil
@@ -362,21 +387,28 @@ func (s *Session) Leave(ctx context.Context, conv im.Address) (GroupChanged, err
 // handingOver is the operation that makes another owner of the group that its owner
 // wants to leave.
 func (s *Session) handingOver(ref *convRef) (*store.MemberOp, error) {
+	heir, err := s.c.heir(ref.conv, []im.UserID{s.user})
+	if err != nil {
+		return nil, err
+	}
+	if heir == "" { // all others left meanwhile
+		return nil, errContended()
+	}
+	op := &store.MemberOp{Conv: ref.conv, Guard: ref.head.MVer, By: s.user,
+		Set: []store.RoleSet{{User: heir, Role: im.Owner}, {User: s.user, Role: im.Admin}}}
+	s.say(op, groupEvent{Op: "role", Users: []im.UserID{heir}, Role: im.Owner.String()}, ref.head.Members)
+	return op, nil
+}
+
+// heir is who is to own a group without those who go: the admin longest in his role,
+// else the member longest in it; "" if there is nobody.
+func (c *Core) heir(conv im.ConvID, without []im.UserID) (im.UserID, error) {
 	var heir store.Row
-	err := s.c.eachMember(ref.conv, func(r *store.Row) bool {
-		if r.User != s.user && (r.Role > heir.Role || r.Role == heir.Role && r.MVer < heir.MVer) {
+	err := c.eachMember(conv, func(r *store.Row) bool {
+		if (r.Role > heir.Role || r.Role == heir.Role && r.MVer < heir.MVer) && !slices.Contains(without, r.User) {
 			heir = *r
 		}
 		return true
 	})
-	if err != nil {
-		return nil, err
-	}
-	if heir.User == "" { // all others left meanwhile
-		return nil, errContended()
-	}
-	op := &store.MemberOp{Conv: ref.conv, Guard: ref.head.MVer, By: s.user,
-		Set: []store.RoleSet{{User: heir.User, Role: im.Owner}, {User: s.user, Role: im.Admin}}}
-	s.say(op, groupEvent{Op: "role", Users: []im.UserID{heir.User}, Role: im.Owner.String()}, ref.head.Members)
-	return op, nil
+	return heir.User, err
 }

@@ -33,10 +33,13 @@ type missing struct {
 // A door calls it once, after Login and before the first Take: what is told here is
 // not offered again. It moves no cursor: Ack does.
 //
-// Errors: those of the store.
+// Errors: Unsupported without a link; those of the store.
 func (s *Session) Missed(ctx context.Context, newest int) (Missed, error) {
 	if err := s.here(); err != nil {
 		return Missed{}, err
+	}
+	if s.box == nil {
+		return Missed{}, errNoLink()
 	}
 	list, err := s.missing(ctx)
 	if err != nil {

@@ -35,6 +35,9 @@ func (s *Session) Recall(ctx context.Context, q RecallRequest) (Recalled, error)
 }
 
 func (s *Session) mayRecall(ref *convRef, m *im.Message) error {
+	if s.app {
+		return nil
+	}
 	if m.Sender == s.user {
 		if m.Recalled { // it was in time when it was
 			return nil

@@ -16,6 +16,7 @@ type convRef struct {
 	conv  im.ConvID  // 0: not made yet (direct: by its first message; me: by the first change)
 	peer  im.UserID  // direct
 	group im.GroupID // group
+	app   bool       // the session acts for the app: no role binds it
 	head  store.Head
 	row   store.Row
 }
@@ -29,7 +30,8 @@ func errNoConv() *im.Error {
 // resolve finds the conversation that the session's user calls addr, and his row in
 // it. me resolves even before anything stands in its log: conv is 0 then.
 //
-// Errors: Unavailable if the session has ended; Invalid if addr is no address;
+// Errors: Unavailable if the session has ended; Invalid if addr is no address, or no
+// user is named;
 // Unsupported for kinds this server has not; NotFound if the conversation does not exist or he is not in it. With NotFound, conv
 // is set if there is one, only so that a retry can be looked up (see kept).
 func (s *Session) resolve(addr im.Address) (convRef, error) {
@@ -37,6 +39,7 @@ func (s *Session) resolve(addr im.Address) (convRef, error) {
 		return convRef{}, err
 	}
 	ref, err := s.c.look(s.user, addr)
+	ref.app = s.app
 	if err != nil {
 		return ref, err
 	}
@@ -46,11 +49,14 @@ func (s *Session) resolve(addr im.Address) (convRef, error) {
 	return ref, nil
 }
 
-// here says whether the session still is one: whoever was signed out is answered
-// nothing any more, whatever his door still has of him.
+// here says whether the session still is one, and a user's: whoever was signed out is
+// answered nothing any more, whatever his door still has of him.
 func (s *Session) here() error {
 	if s.over.Load() {
 		return errOver()
+	}
+	if s.user == "" {
+		return errNoUser()
 	}
 	return nil
 }

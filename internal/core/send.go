@@ -41,8 +41,8 @@ func (s *Session) Send(snd *Send) {
 		snd.finish(err)
 		return
 	}
-	if s.over.Load() {
-		snd.finish(errOver())
+	if err := s.here(); err != nil {
+		snd.finish(im.AsError(err))
 		return
 	}
 	l := s.lane(snd.To)
@@ -143,7 +143,7 @@ func (l *lane) submit(snd *Send) *im.Error {
 	op.Round = l.round
 	l.mu.Unlock()
 	op.Conv, op.Peer, op.Guard, op.Blocked = snd.at.conv, snd.at.peer, snd.at.guard, snd.at.alone
-	op.Lane, op.Msg, op.Hash, op.Read, op.Err = &l.Lane, snd.Msg, snd.hash, true, nil
+	op.Lane, op.Msg, op.Hash, op.Read, op.Err = &l.Lane, snd.Msg, snd.hash, !l.s.app, nil // a person for whom the app sends has not read
 	op.Msg.To = snd.audience()
 	sub := l.s.c.st.Submit(op)
 	if sub == nil {
@@ -233,6 +233,10 @@ func (l *lane) charge(snd *Send) *im.Error {
 	}
 	if snd.Over {
 		return im.Errorf(im.Busy, "too many of your messages are on their way: at most %d, wait for their answers", l.s.c.cfg.Limits.SendCredit).WithRetry(retryContended)
+	}
+	if l.s.app {
+		snd.charged = true
+		return nil
 	}
 	now := l.s.c.Now()
 	if r := l.s.rateOf(); !r.AllowN(now, 1) {

@@ -21,13 +21,13 @@ func (s *Session) Signal(conv im.Address, sig im.Signal) error {
 	if err := checkSignal(&sig); err != nil {
 		return err
 	}
-	if s.over.Load() {
-		return errOver()
+	if err := s.here(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	ok, wait := s.signals.take(s.c.Now(), s.c.cfg.Limits.SignalRate)
 	s.mu.Unlock()
-	if !ok {
+	if !ok && !s.app {
 		return im.Errorf(im.Limited, "too many signals: at most %v a second", s.c.cfg.Limits.SignalRate).WithRetry(wait)
 	}
 	at, err := s.admission(conv)
