@@ -142,6 +142,8 @@ type ChangeOp struct {
 	Time int64
 	Dup  bool
 	Msg  *im.Message // as it is now; nil if Dup and gone
+
+	Added, Removed []string // React: the keys that came and went, as the log says
 }
 
 // SetOp alters what a conversation is to one user alone. Withdrawn counts of his rows

@@ -55,7 +55,7 @@ func (st *state) change(o *store.ChangeOp) error {
 	if o.ID != "" {
 		st.keep(key, kept{kind: changed, hash: o.Hash, seq: im.Seq(h.Ver), time: st.millis(), conv: o.Conv})
 	}
-	o.Ver, o.Msg = h.Ver, &now
+	o.Ver, o.Msg, o.Added, o.Removed = h.Ver, &now, ch.Added, ch.Removed
 	return nil
 }
 
