@@ -53,7 +53,7 @@ type AppendOp struct {
 	Conv    im.ConvID   // 0: the direct conversation of Msg.Sender and Peer, made if it is not there
 	Peer    im.UserID   // with Conv 0
 	Line    string      // with Conv 0: the business conversation of that name; "" = the plain one
-	Guard   im.MVer     // Head.MVer under which core decided. Where it moved, the op is turned back if the sender's own row moved since (direct: always)
+	Guard   im.MVer     // Head.MVer under which core decided. Where it moved, the op is turned back if the sender's own row or the group's Info was set since (direct: always)
 	Blocked bool        // with Conv 0: core saw that Peer blocks the sender and lets it pass all the same; where the store finds otherwise, the op is turned back
 	Lane    *Lane       // nil = no order to keep
 	Round   uint32      // begins at 1

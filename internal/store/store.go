@@ -343,6 +343,9 @@ type Page struct {
 	Messages []*im.Message // ascending
 }
 
+// MaxRecord is the most bytes of a record's value.
+const MaxRecord = 64 << 10
+
 // RecordKind is a kind of record that the store keeps for others without reading it.
 type RecordKind uint8
 
@@ -363,9 +366,9 @@ type Record struct {
 	Kind    RecordKind
 	User    im.UserID
 	Key     string // at most 256 bytes, no NUL
-	Value   []byte // at most 64 KiB; nil removes the record
+	Value   []byte // at most MaxRecord; nil removes the record
 	Expires int64  // Unix milliseconds after which Sweep removes it; 0 = never
-	Due     int64  // Unix milliseconds from when on Due lists it; 0 = never
+	Due     int64  // TimerRecord: Unix milliseconds from when on Due lists it; 0 = never
 }
 
 // ReactionQuery asks who reacted to a message. Those of one key stand together, in the

@@ -23,12 +23,19 @@ func check(op store.Op) error {
 		if len(o.Records) > 500 {
 			return im.Errorf(im.TooLarge, "%d records at once; at most 500 are allowed", len(o.Records))
 		}
+		return checkRecords(o.Records)
 	case *store.ChangeOp:
 		switch o.Kind {
 		case im.Edit, im.Recall, im.React, im.Expand, im.Pinned, im.Delete, im.Restore, im.Burn:
 		default:
 			return im.Errorf(im.Invalid, "change kind %d is none that alters a message", o.Kind)
 		}
+	case *store.SetOp:
+		if len(o.Gone) > store.MaxGone {
+			return errGone()
+		}
+	case *store.NoteOp:
+		return checkNote(o)
 	case *store.KeptOp, *store.ReadOp, *store.BlockOp, *store.CursorOp:
 	default:
 		return im.Errorf(im.Invalid, "%T is no operation", op)
@@ -49,6 +56,10 @@ func (st *state) apply(op store.Op) {
 		out.Err = st.change(o)
 	case *store.ReadOp:
 		out.Err = st.read(o)
+	case *store.SetOp:
+		out.Err = st.set(o)
+	case *store.NoteOp:
+		out.Err = st.note(o)
 	case *store.MemberOp:
 		out.Err = st.member(o)
 	case *store.BlockOp:
@@ -103,6 +114,8 @@ func (st *state) append(o *store.AppendOp) error {
 	st.number(c, m)
 	if o.Read {
 		c.moveRead(m.Sender, m.Seq)
+	} else {
+		st.withdrawOwn(c, m)
 	}
 	if m.ID != "" {
 		st.keep(idKey{c.head.Conv, m.Sender, m.ID}, kept{kind: sent, hash: o.Hash, seq: m.Seq, time: m.Time, n: m.N, conv: c.head.Conv})
@@ -153,6 +166,7 @@ func (st *state) number(c *conv, m *im.Message) {
 	c.messages[m.Seq] = m
 	st.touch(1, m.Size())
 	st.mention(c, m, true)
+	st.direct(c, m, true)
 	if m.Burn != 0 && h.Kind == im.Direct {
 		c.burning[m.Seq] = true
 		st.touch(1, 16)
@@ -186,29 +200,6 @@ func (st *state) kept(o *store.KeptOp) error {
 	return nil
 }
 
-func (st *state) read(o *store.ReadOp) error {
-	c := st.convs[o.Conv]
-	if c == nil {
-		return errNoConv()
-	}
-	r := c.row(o.User)
-	if r == nil || !r.In() {
-		return errNoConv()
-	}
-	o.Moved = c.moveRead(o.User, min(o.Seq, c.head.Seq))
-	if o.Moved {
-		if c.head.Kind == im.Direct {
-			c.head.Position = st.at()
-		} else {
-			r.Position = st.at()
-		}
-		r = c.row(o.User)
-		st.touch(1, 64)
-	}
-	o.Row = *r
-	return nil
-}
-
 func (st *state) block(o *store.BlockOp) {
 	k := [2]im.UserID{o.User, o.Peer}
 	self := st.convs[st.selves[o.User]]
@@ -225,12 +216,7 @@ func (st *state) block(o *store.BlockOp) {
 		delete(st.blocks, k)
 		kind = im.BlockRemoved
 	}
-	if self == nil {
-		self = st.newConv(im.Self)
-		self.head.Members = 1
-		st.selves[o.User] = self.head.Conv
-		st.touch(1, 16)
-	}
+	self = st.self(o.User)
 	self.head.Ver++
 	self.head.Position = st.at()
 	o.Moved, o.At = true, self.head.Conv
@@ -248,7 +234,7 @@ func (st *state) put(o *store.PutOp) error {
 	if o.If != nil {
 		have, ok := st.records[recordKey{o.If.Kind, o.If.User, o.If.Key}]
 		if ok != (o.If.Value != nil) || ok && string(have.Value) != string(o.If.Value) {
-			return im.Errorf(im.Conflict, "the record was changed by somebody else meanwhile")
+			return errChanged()
 		}
 	}
 	for _, r := range o.Records {

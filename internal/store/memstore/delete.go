@@ -83,7 +83,3 @@ func (s *Store) Formers(id im.ConvID, seq im.Seq, after im.Ver, limit int) ([]im
 	}
 	return first(out, limit), nil
 }
-
-// direct lists m for those of its To who have to read it, where it counts, or takes it
-// off their lists.
-func (st *state) direct(c *conv, m *im.Message, on bool) {}

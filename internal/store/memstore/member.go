@@ -38,6 +38,7 @@ func (st *state) member(o *store.MemberOp) error {
 	if o.Info != nil {
 		c.info = *o.Info
 		c.info.ID = h.Group
+		c.settled = h.MVer + 1
 	}
 	h.MVer++
 	h.Position = st.at()
@@ -64,14 +65,14 @@ func (st *state) member(o *store.MemberOp) error {
 	return nil
 }
 
-// setRole gives one user his role. before is what a newcomer begins with.
+// setRole gives one user his role, nick and mute. before is what a newcomer begins with.
 func (st *state) setRole(c *conv, o *store.MemberOp, set store.RoleSet, before store.Row) {
 	r := c.rows[set.User]
 	had := im.NoRole
 	if r != nil {
 		had = r.Role
 	}
-	if had == set.Role {
+	if had == set.Role && (had == im.NoRole || (set.Nick == nil || *set.Nick == r.Nick) && (set.Muted == nil || *set.Muted == r.MutedUntil)) {
 		return
 	}
 	if had == im.NoRole {
@@ -81,15 +82,27 @@ func (st *state) setRole(c *conv, o *store.MemberOp, set store.RoleSet, before s
 		if r != nil && r.Read > fresh.Read { // who comes back has not unread what he read
 			fresh.Read, fresh.ReadN, fresh.ReadNA = r.Read, r.ReadN, r.ReadNA
 		}
+		if r != nil { // nor has he changed his mind about the rest
+			fresh.Settings, fresh.Gone = r.Settings, r.Gone
+			fresh.Withdrawn = store.Between(r.Withdrawn, fresh.ReadN, c.head.N)
+			fresh.WithdrawA = store.Between(r.WithdrawA, fresh.ReadNA, c.head.NA)
+		}
 		r = &fresh
 		c.rows[set.User] = r
 		st.list(set.User, c)
 		c.head.Members++
 		o.New = append(o.New, set.User)
 	}
+	if set.Nick != nil {
+		r.Nick = *set.Nick
+	}
+	if set.Muted != nil {
+		r.MutedUntil = *set.Muted
+	}
 	if set.Role == im.NoRole {
 		c.head.Members--
 		o.Gone = append(o.Gone, set.User)
+		r.Nick, r.MutedUntil, r.Directed = "", 0, nil
 	}
 	r.Role, r.MVer, r.Position = set.Role, c.head.MVer, st.at()
 	st.touch(2, 96)

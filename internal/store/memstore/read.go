@@ -93,9 +93,8 @@ func (s *Store) Row(id im.ConvID, u im.UserID) (store.Row, bool, error) {
 	}
 	defer s.mu.Unlock()
 	if c := s.st.convs[id]; c != nil {
-		if r := c.row(u); r != nil {
-			return *r, true, nil
-		}
+		r, ok := c.shown(u)
+		return r, ok, nil
 	}
 	return store.Row{}, false, nil
 }
@@ -109,7 +108,8 @@ func (s *Store) Rows(u im.UserID, after im.ConvID, limit int) ([]store.Row, erro
 	var rows []store.Row
 	for id := range s.st.byUser[u] {
 		if id > after {
-			rows = append(rows, *s.st.convs[id].row(u))
+			r, _ := s.st.convs[id].shown(u)
+			rows = append(rows, r)
 		}
 	}
 	slices.SortFunc(rows, func(a, b store.Row) int { return cmp.Compare(a.Conv, b.Conv) })
@@ -126,17 +126,7 @@ func (s *Store) Members(id im.ConvID, after im.UserID, limit int) ([]store.Row, 
 	if c == nil {
 		return nil, nil
 	}
-	var rows []store.Row
-	for _, side := range c.head.Sides {
-		if side.User != "" && side.User > after {
-			rows = append(rows, *c.row(side.User))
-		}
-	}
-	for u, r := range c.rows {
-		if r.In() && u > after {
-			rows = append(rows, *r)
-		}
-	}
+	rows := c.members(after)
 	slices.SortFunc(rows, func(a, b store.Row) int { return cmp.Compare(a.User, b.User) })
 	return first(rows, limit), nil
 }
@@ -212,6 +202,7 @@ func (s *Store) Changes(id im.ConvID, from im.Ver, limit int) ([]im.Change, erro
 	for v := max(from, c.head.MinVer); v <= c.head.Ver && len(out) < limit; v++ {
 		ch := c.changes[v]
 		ch.Msg = c.messages[ch.Seq]
+		s.st.noted(&ch)
 		out = append(out, ch)
 	}
 	return out, nil
@@ -229,7 +220,7 @@ func (st *state) mentions(u im.UserID, id im.ConvID, after im.Seq) []im.Seq {
 	}
 	var out []im.Seq
 	for seq := range c.mentions[u] {
-		if seq > after && seq > r.Read {
+		if seq > after && seq > r.Read && !r.Hides(seq) {
 			out = append(out, seq)
 		}
 	}

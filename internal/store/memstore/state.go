@@ -41,7 +41,8 @@ type conv struct {
 	messages map[im.Seq]*im.Message
 	ordinals []ordinal // of number i+1; stays when the message goes
 	changes  map[im.Ver]im.Change
-	rows     map[im.UserID]*store.Row // none in direct conversations
+	rows     map[im.UserID]*store.Row // in direct conversations only of who has set something
+	settled  im.MVer                  // the newest change of the group's settings
 	mentions map[im.UserID]map[im.Seq]bool
 	formers  map[im.Seq][]former                       // the oldest first
 	reacted  map[im.Seq]map[string]map[im.UserID]int64 // when
@@ -201,41 +202,6 @@ func pair(a, b im.UserID) [2]im.UserID {
 	return [2]im.UserID{a, b}
 }
 
-// row is u's row in c, made from the head in a direct conversation; nil if he never
-// had one.
-func (c *conv) row(u im.UserID) *store.Row {
-	if c.head.Kind != im.Direct {
-		return c.rows[u]
-	}
-	side := c.head.Side(u)
-	if side == nil {
-		return nil
-	}
-	return &store.Row{Conv: c.head.Conv, User: u, Role: im.Member, MVer: c.head.MVer, From: 1,
-		Read: side.Read, ReadN: side.ReadN, ReadNA: side.ReadNA, Position: c.head.Position}
-}
-
-// moveRead moves u's cursor to seq and says whether it moved.
-func (c *conv) moveRead(u im.UserID, seq im.Seq) bool {
-	r := c.row(u)
-	if r == nil || !r.In() || seq <= r.Read {
-		return false
-	}
-	o := c.ordinal(seq)
-	if c.head.Kind == im.Direct {
-		side := c.head.Side(u)
-		side.Read, side.ReadN, side.ReadNA = seq, o.n, o.na
-	} else {
-		r.Read, r.ReadN, r.ReadNA = seq, o.n, o.na
-	}
-	for s := range c.mentions[u] {
-		if s <= seq {
-			delete(c.mentions[u], s)
-		}
-	}
-	return true
-}
-
 // ordinal is what n and na were when seq was the newest.
 func (c *conv) ordinal(seq im.Seq) ordinal {
 	if seq == 0 || seq > im.Seq(len(c.ordinals)) {
@@ -253,7 +219,7 @@ func (c *conv) moved(u im.UserID, guard im.MVer) bool {
 		return true
 	}
 	r := c.rows[u]
-	return r != nil && r.MVer > guard
+	return guard < c.settled || r != nil && r.MVer > guard
 }
 
 // mention writes or removes the rows of whom m names. Who may not see m gets none.

@@ -45,7 +45,7 @@ func (st *state) sweep(now time.Time, p store.SweepPolicy) int {
 	for _, c := range st.convs {
 		before := gone
 		for seq, m := range c.messages {
-			if m.Expires != 0 && m.Expires < now.UnixMilli() || m.Flags == 0 && m.Time < commands || m.Deleted && c.deletedAt(seq) < deleted {
+			if m.Expires != 0 && m.Expires <= now.UnixMilli() || m.Flags == 0 && m.Time < commands || m.Deleted && c.deletedAt(seq) < deleted {
 				st.recall(c, m)
 				delete(c.messages, seq)
 				gone++
