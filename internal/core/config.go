@@ -9,19 +9,20 @@ import (
 
 // Config says how a Core behaves. The zero value works.
 type Config struct {
-	Limits       im.Limits                     // zero fields have their defaults
-	Node         string                        // this node's name, told to clients; "" = "anser"
-	UsersKnown   bool                          // refuse messages to users that never signed in (NotFound); default: keep them
-	NoGroups     bool                          // users may not make groups; default: they may
-	BlockedSends bool                          // a blocked user's direct sends are accepted and shown to him alone; default: refused
-	OutboxBytes  int64                         // all outboxes together; 0 = 256 MiB
-	SweepEvery   time.Duration                 // how often what is past its time is removed; 0 = 10 min; negative = never
-	TokenKey     []byte                        // authenticates Sync tokens, so that one from above the store's position proves that its files were put back; keep it with them; nil = random, and a restart makes clients sync anew
-	TypeFlags    func(string) (im.Flags, bool) // default flags of a message type; nil or false = im.DefaultFlags
-	Types        Types                         // message types; nil = none is registered, all pass
-	Waker        Waker                         // nil = nobody is woken
-	Clock        func() time.Time              // nil = time.Now
-	Log          *slog.Logger                  // nil = nothing is logged
+	Limits       im.Limits        // zero fields have their defaults
+	Node         string           // this node's name, told to clients; "" = "anser"
+	UsersKnown   bool             // refuse messages to users that never signed in (NotFound); default: keep them
+	NoGroups     bool             // users may not make groups; default: they may
+	BlockedSends bool             // a blocked user's direct sends are accepted and shown to him alone; default: refused
+	OutboxBytes  int64            // all outboxes together; 0 = 256 MiB
+	SweepEvery   time.Duration    // how often what is past its time is removed; 0 = 10 min; negative = never
+	TokenKey     []byte           // authenticates Sync tokens, so that one from above the store's position proves that its files were put back; keep it with them; nil = random, and a restart makes clients sync anew
+	Types        Types            // the registry of message types; nil = none is registered and all pass, with im.DefaultFlags
+	Waker        Waker            // nil = nobody is woken
+	Clock        func() time.Time // nil = time.Now
+	Log          *slog.Logger     // nil = nothing is logged
+
+	NotifyDefault im.Level // what users are notified of who have set nothing; 0 = all
 }
 
 // Waker is all core asks of push.

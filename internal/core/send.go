@@ -21,15 +21,18 @@ type sending struct {
 	to      []im.UserID // the client's To list
 	op      store.AppendOp
 	hash    uint64
-	place   uint64 // among the lane's sends, from 1; 0 = it has not got there
-	charged bool   // counted against the user's rate
+	named   *im.Mentions // the client's: its roles are looked up by what holds when it is submitted
+	typed   *im.Error // what its type refuses
+	place   uint64    // among the lane's sends, from 1; 0 = it has not got there
+	charged bool      // counted against the user's rate
 	rounds  int
 }
 
 // Send checks and queues and returns at once; Done tells the outcome. Sends of a
 // session to one conversation keep the order in which Send was called.
 //
-// Errors, by Done: Invalid, TooLarge; Unsupported for kinds of conversation that this
+// Errors, by Done: Invalid, TooLarge, with CodeSchema and CodeNoType what the type
+// refuses; Unsupported for kinds of conversation that this
 // server has not; NotFound for a conversation the user is not in; Denied with
 // CodeNotAccepted from who is blocked; Conflict if the client id was used for
 // something else; Limited, with how long to wait; Busy, ReadOnly; Unavailable: the
@@ -217,13 +220,16 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 	if refusal != nil {
 		return refusal
 	}
+	if snd.typed != nil {
+		return snd.typed
+	}
 	if snd.to != nil && l.at.kind == im.Direct {
 		return im.Errorf(im.Invalid, "a message to some members only is for groups")
 	}
 	if m := snd.Msg; m.Expires != 0 && m.Expires <= l.s.c.Now().UnixMilli() {
 		return im.Errorf(im.Invalid, "the message has expired already: expires is a time, in milliseconds since 1970")
 	}
-	return nil
+	return l.options(snd)
 }
 
 // charge counts snd, once, against what the user and the session may send.

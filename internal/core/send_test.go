@@ -133,9 +133,7 @@ func TestStatusMessages(t *testing.T) {
 }
 
 func TestDefaultFlagsOfTypes(t *testing.T) {
-	w := newWorld(t, Config{TypeFlags: func(typ string) (im.Flags, bool) {
-		return 0, typ == "app:cmd"
-	}})
+	w := newWorld(t, Config{Types: &someTypes{}})
 	ann, bob := w.login("ann", "phone"), w.login("bob", "phone")
 	cmd := func(s *Send) { s.Msg.Type = "app:cmd" }
 	for i, want := range []im.Flags{0, im.Persist, im.DefaultFlags, im.DefaultFlags} {

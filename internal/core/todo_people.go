@@ -56,32 +56,12 @@ func (s *Session) Unwatch(ctx context.Context, users []im.UserID) (err error) {
 	return
 }
 
-func (s *Session) TypeGet(ctx context.Context, name string) (_ im.MessageType, err error) {
-	err = errNotBuilt()
-	return
-}
-
-func (s *Session) TypeList(ctx context.Context, since int64) (types []im.MessageType, version int64, err error) {
-	err = errNotBuilt()
-	return
-}
-
 func (s *Session) GroupMute(_ context.Context, _ MuteRequest) (_ GroupChanged, err error) {
 	err = errNotBuilt()
 	return
 }
 
 func (s *Session) GroupNick(ctx context.Context, conv im.Address, user im.UserID, nick string) (_ GroupChanged, err error) {
-	err = errNotBuilt()
-	return
-}
-
-func (s *Session) TypePut(ctx context.Context, t im.MessageType) (_ im.MessageType, err error) {
-	err = errNotBuilt()
-	return
-}
-
-func (s *Session) TypeRemove(ctx context.Context, name string) (err error) {
 	err = errNotBuilt()
 	return
 }
