@@ -60,7 +60,9 @@ var house = []room{
 
 	{"internal/gate", []string{"internal/im"},
 		"listeners, limits and drains are the same for every door, so they know none"},
-	{"internal/gate/*", []string{"internal/gate", "internal/core", "internal/im", "internal/auth", "wire"},
+	{"internal/gate/rpc", []string{"internal/core", "internal/im", "wire"},
+		"plumbing that doors share: what a verb of the schema is in core, and nothing of connections"},
+	{"internal/gate/*", []string{"internal/gate", "internal/gate/rpc", "internal/core", "internal/im", "internal/auth", "wire"},
 		"a door reads a unit, calls one verb and writes the answer; it knows no other door and no store"},
 
 	{"internal/server", []string{"internal/*", "wire"},

@@ -28,6 +28,8 @@ const (
 
 	CodeInvalid     = 3000 // malformed, out of range, or without meaning
 	CodeTooLarge    = 3001 // over a size limit, which the text names
+	CodeSchema      = 3002 // the body is not as the type's schema says; the text names the field
+	CodeNoType      = 3003 // the type is not registered, or not for clients to send
 	CodeNotFound    = 3004 // absent, or not for this user to know of
 	CodeConflict    = 3009 // the same client id with another content, or a name that is taken
 	CodeUnsupported = 3010 // this server does not do that
@@ -36,6 +38,8 @@ const (
 	CodeNotAccepted = 4001 // the receiver does not accept it
 	CodeMuted       = 4002 // the sender is muted there
 	CodeRole        = 4003 // the role does not allow it
+	CodeNotListed   = 4004 // the receiver takes messages only from those on their list
+	CodeTooLate     = 4005 // the time in which it was allowed is over
 
 	CodeLimited = 5000 // too fast; retry_ms says how long to wait
 	CodeBusy    = 5001 // a queue is full; nothing was done

@@ -4,56 +4,10 @@ import (
 	"time"
 
 	"github.com/anser-im/anser/internal/core"
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
-
-// codes are the kinds of error as they stand in RES and SENDACK where there is no
-// finer code.
-var codes = map[im.Kind]uint32{
-	im.Unauthenticated: wire.CodeUnauthenticated,
-	im.Invalid:         wire.CodeInvalid,
-	im.TooLarge:        wire.CodeTooLarge,
-	im.NotFound:        wire.CodeNotFound,
-	im.Conflict:        wire.CodeConflict,
-	im.Unsupported:     wire.CodeUnsupported,
-	im.Denied:          wire.CodeDenied,
-	im.Limited:         wire.CodeLimited,
-	im.Busy:            wire.CodeBusy,
-	im.Unavailable:     wire.CodeUnavailable,
-	im.ReadOnly:        wire.CodeReadOnly,
-	im.Internal:        wire.CodeInternal,
-}
-
-// fine are the codes that are passed on as they are.
-var fine = map[im.Code]bool{
-	im.CodeVersion: true, im.CodeMalformed: true, im.CodeFrameSize: true, im.CodeSilent: true,
-	im.CodeSlow: true, im.CodeReplaced: true, im.CodeKicked: true, im.CodeDraining: true,
-	im.CodeUnauthenticated: true, im.CodeExpired: true, im.CodeRevoked: true, im.CodeOtherDevice: true,
-	im.CodeDoor: true, im.CodeInvalid: true, im.CodeTooLarge: true, im.CodeNotFound: true,
-	im.CodeConflict: true, im.CodeUnsupported: true, im.CodeDenied: true, im.CodeNotAccepted: true,
-	im.CodeMuted: true, im.CodeRole: true, im.CodeLimited: true, im.CodeBusy: true,
-	im.CodeUnavailable: true, im.CodeReadOnly: true, im.CodeInternal: true,
-}
-
-// codeOf is an error's code on the wire.
-func codeOf(e *im.Error) uint32 {
-	if fine[e.Code] {
-		return uint32(e.Code)
-	}
-	if c, ok := codes[e.Kind]; ok {
-		return c
-	}
-	return wire.CodeInternal
-}
-
-// retryMillis is how long to wait, rounded up so that it is not too early.
-func retryMillis(d time.Duration) uint32 {
-	if d <= 0 {
-		return 0
-	}
-	return uint32(min((d+time.Millisecond-1)/time.Millisecond, 1<<31))
-}
 
 // reasons are what ends a link, by code.
 var reasons = map[im.Code]string{
@@ -72,6 +26,8 @@ var reasons = map[im.Code]string{
 	im.CodeDoor:            wire.ReasonToken,
 	im.CodeInvalid:         wire.ReasonMalformed, // of HELLO: a device id that is none
 	im.CodeTooLarge:        wire.ReasonTooLarge,
+	im.CodeSchema:          wire.ReasonMalformed,
+	im.CodeNoType:          wire.ReasonMalformed,
 	im.CodeNotFound:        wire.ReasonToken, // no such app, or the user is gone
 	im.CodeConflict:        wire.ReasonReplaced,
 	im.CodeUnsupported:     wire.ReasonVersion,
@@ -79,6 +35,8 @@ var reasons = map[im.Code]string{
 	im.CodeNotAccepted:     wire.ReasonKicked,
 	im.CodeMuted:           wire.ReasonKicked,
 	im.CodeRole:            wire.ReasonKicked,
+	im.CodeNotListed:       wire.ReasonKicked,
+	im.CodeTooLate:         wire.ReasonKicked,
 	im.CodeLimited:         wire.ReasonOverload,
 	im.CodeBusy:            wire.ReasonOverload,
 	im.CodeUnavailable:     wire.ReasonOverload,
@@ -100,7 +58,7 @@ type ending struct {
 
 // refused is the ending that answers an error of a login.
 func refused(e *im.Error) ending {
-	code := im.Code(codeOf(e))
+	code := im.Code(rpc.CodeOf(e))
 	end := ending{reason: reasons[code], code: uint32(code), text: e.Text, retry: e.Retry}
 	if end.reason == "" {
 		end.reason = wire.ReasonOverload

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/gate"
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
@@ -117,7 +118,7 @@ func (c *conn) login(h *wire.Hello) bool {
 	// What core keeps must not hang on the buffer.
 	l := core.Login{
 		Token: h.Token, Door: "native", Addr: c.l.Addr(), Background: h.Background,
-		Network: clone(h.Network), Ordered: true, Wake: c.l.Wake, Ended: c.endedByCore,
+		Network: clone(h.Network), Locale: clone(h.Locale), Ordered: true, Wake: c.l.Wake, Ended: c.endedByCore,
 	}
 	if dev := h.Device; dev != nil {
 		l.Device, l.Class = im.DeviceID(clone(dev.Id)), im.Class(clone(dev.Class))
@@ -212,7 +213,7 @@ func (c *conn) endedByCore(e core.End) { c.end(ended(e)) }
 // goAway is the frame of an ending.
 func goAway(e ending, nodes []string) *wire.GoAway {
 	return &wire.GoAway{Reason: e.reason, Code: e.code, Message: e.text, Resumable: e.resumable,
-		RetryAfterMs: retryMillis(e.retry), Nodes: nodes}
+		RetryAfterMs: rpc.RetryMillis(e.retry), Nodes: nodes}
 }
 
 var _ gate.Owner = (*conn)(nil)

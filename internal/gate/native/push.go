@@ -6,6 +6,7 @@ import (
 
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/gate"
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/wire"
 )
 
@@ -181,13 +182,13 @@ func (c *conn) event(t *turn, it *core.Item) []byte {
 	}
 	switch {
 	case it.State != nil, it.Sync, it.Hidden, it.Change == nil && it.Msg == nil:
-		return c.body(t, wireEvent(it.Addr, it.Event))
+		return c.body(t, rpc.Event(it.Addr, it.Event))
 	case strings.HasPrefix(string(it.Addr), "g/"):
-		return it.Encoded(slot, func(e *core.Event) []byte { return c.encode(wireEvent(it.Addr, e)) })
+		return it.Encoded(slot, func(e *core.Event) []byte { return c.encode(rpc.Event(it.Addr, e)) })
 	case it.Msg != nil:
 		m := it.Encoded(slot, func(e *core.Event) []byte {
 			w := messages.Get().(*wire.Message)
-			fill(w, e.Msg)
+			rpc.Fill(w, e.Msg)
 			b := c.encode(w)
 			w.Reset()
 			messages.Put(w)
@@ -197,7 +198,7 @@ func (c *conn) event(t *turn, it *core.Item) []byte {
 		t.buf = c.f.AppendMessageEvent(t.buf, string(it.Addr), uint64(it.Seq), m)
 		return t.buf[at:len(t.buf):len(t.buf)]
 	}
-	return c.body(t, wireEvent(it.Addr, it.Event))
+	return c.body(t, rpc.Event(it.Addr, it.Event))
 }
 
 // body appends the encoding of m to t.buf. Growing leaves pieces handed out before

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/anser-im/anser/internal/core"
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
@@ -27,7 +27,7 @@ type requests struct {
 
 type request struct {
 	id        uint64
-	verb      handler
+	verb      *rpc.Verb
 	body      []byte
 	cancel    context.CancelFunc // nil until begun
 	cancelled bool               // no answer is wanted
@@ -45,8 +45,8 @@ func (c *conn) req(f wire.Frame) error {
 	}
 	c.d.count.requests.Add(1)
 	c.ack(w.Ack)
-	verb, ok := verbs[w.Method]
-	if !ok {
+	verb := rpc.Of(w.Method)
+	if verb == nil {
 		c.refuse(w.Id, im.Errorf(im.Unsupported, "this server has no verb of that name"))
 		return nil
 	}
@@ -129,7 +129,7 @@ func (c *conn) carryOut(ctx context.Context, r *request) (frame []byte) {
 		c.d.requests.Add(-1)
 		return c.refusal(r.id, im.Errorf(im.Busy, "the server is carrying out too many requests: try again").WithRetry(time.Second))
 	}
-	answer, err := r.verb(ctx, c.sess, c.f, r.body)
+	answer, err := r.verb.Do(ctx, c.sess, c.f, r.body)
 	c.d.requests.Add(-1)
 	if err != nil {
 		return c.refusal(r.id, im.AsError(err))
@@ -152,7 +152,7 @@ func (c *conn) refusal(id uint64, e *im.Error) []byte {
 	if e.Kind == im.Internal {
 		c.log().Error("request failed", "err", e, "cause", e.Unwrap())
 	}
-	frame, err := c.f.Append(nil, &wire.Res{Id: id, Code: codeOf(e), Message: e.Text, RetryMs: retryMillis(e.Retry)})
+	frame, err := c.f.Append(nil, &wire.Res{Id: id, Code: rpc.CodeOf(e), Message: e.Text, RetryMs: rpc.RetryMillis(e.Retry)})
 	if err != nil {
 		c.log().Error("a frame cannot be encoded", "err", err)
 	}
@@ -188,22 +188,5 @@ func (c *conn) closeRequests() {
 	if c.reqs != nil {
 		c.reqs.over = true
 		c.reqs.stop()
-	}
-}
-
-// handler carries out a verb whose request is in body.
-type handler func(ctx context.Context, s *core.Session, f wire.Format, body []byte) (wire.Body, error)
-
-// verb makes a handler of a function from request to answer.
-func verb[Q any, P interface {
-	*Q
-	wire.Body
-}](do func(context.Context, *core.Session, P) (wire.Body, error)) handler {
-	return func(ctx context.Context, s *core.Session, f wire.Format, body []byte) (wire.Body, error) {
-		q := P(new(Q))
-		if err := f.UnmarshalBody(body, q); err != nil {
-			return nil, im.Errorf(im.Invalid, "the request's body is wrong: %w", err)
-		}
-		return do(ctx, s, q)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/anser-im/anser/internal/core"
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
@@ -32,16 +33,20 @@ func (c *conn) send(f wire.Frame) error {
 		c.addr = im.Address(clone(w.Conv))
 	}
 	s := sends.Get().(*core.Send)
-	s.To, s.Msg, s.Skip, s.Done = c.addr, message(w), im.ClientID(clone(w.Skip)), c.done
+	m, wrong := message(w)
+	s.To, s.Msg, s.Skip, s.Done = c.addr, m, im.ClientID(clone(w.Skip)), c.done
 	s.HasFlags = w.Flags != nil
 	s.Over = c.unacked.Add(1) > c.credit && c.credit >= 0
 	if s.HasFlags {
 		if *w.Flags > 0xff {
-			s.Err = im.Errorf(im.Invalid, "flags %d are not known: 1 persist, 2 count, 16 status, 0 command", *w.Flags)
-			c.sendDone(s)
-			return nil
+			wrong = rpc.FlagsError(*w.Flags)
 		}
 		s.Msg.Flags = im.Flags(*w.Flags)
+	}
+	if wrong != nil {
+		s.Err = im.AsError(wrong)
+		c.sendDone(s)
+		return nil
 	}
 	c.sess.Send(s)
 	return nil
@@ -54,7 +59,7 @@ func (c *conn) sendDone(s *core.Send) {
 	a.Code, a.Message, a.RetryMs = 0, "", 0
 	if e := s.Err; e != nil {
 		a.Seq, a.Time, a.N, a.Duplicate = 0, 0, 0, false
-		a.Code, a.Message, a.RetryMs = codeOf(e), e.Text, retryMillis(e.Retry)
+		a.Code, a.Message, a.RetryMs = rpc.CodeOf(e), e.Text, rpc.RetryMillis(e.Retry)
 		c.d.count.refused.Add(1)
 		if e.Kind == im.Internal {
 			c.log().Error("send failed", "err", e, "cause", e.Unwrap())
@@ -74,8 +79,8 @@ func (c *conn) sendDone(s *core.Send) {
 }
 
 // message makes core's message of a SEND. One piece of memory holds its bytes, as the
-// frame's go with the buffer.
-func message(w *wire.Send) *im.Message {
+// frame's go with the buffer. It is never nil; the error is what is wrong with it.
+func message(w *wire.Send) (_ *im.Message, err error) {
 	m := &im.Message{}
 	o := w.Options
 	n := len(w.Id) + len(w.Body)
@@ -94,13 +99,14 @@ func message(w *wire.Send) *im.Message {
 	if o != nil {
 		m.Digest, m.Push = b.str(o.Digest), b.str(o.Push)
 		m.ReplyTo, m.Thread, m.Expires = im.Seq(o.ReplyTo), im.Seq(o.Thread), o.Expires
-		m.Mentions = mentions(o.Mentions)
+		m.Burn = o.BurnS
+		m.Mentions, err = mentions(o.Mentions)
 		if len(o.To) > 0 {
 			m.To = userIDs(o.To)
 		}
 	}
 	m.Body = b.bytes(w.Body)
-	return m
+	return m, err
 }
 
 // knownTypes need no copy of their own.
@@ -124,11 +130,12 @@ func (p *pieces) str(s string) string {
 	return unsafe.String(&(*p)[at], len(s))
 }
 
-func mentions(w *wire.Mentions) *im.Mentions {
+func mentions(w *wire.Mentions) (*im.Mentions, error) {
 	if w == nil {
-		return nil
+		return nil, nil
 	}
-	return &im.Mentions{All: w.All, Users: userIDs(w.Users)}
+	roles, err := rpc.Roles(w.Roles)
+	return &im.Mentions{All: w.All, Users: userIDs(w.Users), Roles: roles}, err
 }
 
 // userIDs copies ids out of the buffer.
