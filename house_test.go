@@ -35,6 +35,8 @@ var house = []room{
 		"everybody speaks of its nouns, so it can know nobody"},
 	{"wire", nil,
 		"it is public: a program that speaks the protocol takes it without the rest"},
+	{"wire/*", []string{"wire"},
+		"generated clients are as public as the schema that they are made from"},
 	{"client/mobile", []string{"client"},
 		"it is a face of the SDK for phones and adds nothing to it"},
 	{"client", []string{"wire"},

@@ -20,7 +20,8 @@ fi
 
 (cd tools && GOFLAGS=-mod=readonly go build -o ../.bin/ \
 	google.golang.org/protobuf/cmd/protoc-gen-go \
-	github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto)
+	github.com/planetscale/vtprotobuf/cmd/protoc-gen-go-vtproto \
+	connectrpc.com/connect/v2/cmd/protoc-gen-connect-go)
 
 "$buf" lint
 "$buf" generate

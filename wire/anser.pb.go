@@ -3429,7 +3429,7 @@ type Range struct {
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`        // the first number covered
 	To            uint64                 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`            // the last number covered; below from = nothing
 	Messages      []*Message             `protobuf:"bytes,3,rep,name=messages,proto3" json:"messages,omitempty"` // ascending
-	Extras        []*Extra               `protobuf:"bytes,4,rep,name=extras,proto3" json:"extras,omitempty"`     // of messages that were answered, or that I reacted to, as of now; in answers only
+	Extras        []*Extra               `protobuf:"bytes,4,rep,name=extras,proto3" json:"extras,omitempty"`     // of messages that were answered, or that I reacted to, as of now; in the answer to Page
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12481,6 +12481,68 @@ func (x *ReportSettleRequest) GetState() string {
 	return ""
 }
 
+// Problem is the detail of an error over HTTP. On the native protocol the same stands
+// in Res.
+type Problem struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          uint32                 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`                      // number of the error
+	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`                 // in English
+	RetryMs       uint32                 `protobuf:"varint,3,opt,name=retry_ms,json=retryMs,proto3" json:"retry_ms,omitempty"` // how long to wait before the same again; 0 = as you like
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Problem) Reset() {
+	*x = Problem{}
+	mi := &file_anser_proto_msgTypes[192]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Problem) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Problem) ProtoMessage() {}
+
+func (x *Problem) ProtoReflect() protoreflect.Message {
+	mi := &file_anser_proto_msgTypes[192]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Problem.ProtoReflect.Descriptor instead.
+func (*Problem) Descriptor() ([]byte, []int) {
+	return file_anser_proto_rawDescGZIP(), []int{192}
+}
+
+func (x *Problem) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Problem) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *Problem) GetRetryMs() uint32 {
+	if x != nil {
+		return x.RetryMs
+	}
+	return 0
+}
+
 // Empty is the answer of verbs that have nothing to tell.
 type Empty struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -12490,7 +12552,7 @@ type Empty struct {
 
 func (x *Empty) Reset() {
 	*x = Empty{}
-	mi := &file_anser_proto_msgTypes[192]
+	mi := &file_anser_proto_msgTypes[193]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12502,7 +12564,7 @@ func (x *Empty) String() string {
 func (*Empty) ProtoMessage() {}
 
 func (x *Empty) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[192]
+	mi := &file_anser_proto_msgTypes[193]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12515,7 +12577,7 @@ func (x *Empty) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Empty.ProtoReflect.Descriptor instead.
 func (*Empty) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{192}
+	return file_anser_proto_rawDescGZIP(), []int{193}
 }
 
 // GroupEvent is the JSON body of an an:group message: what changed in a group.
@@ -12538,7 +12600,7 @@ type GroupEvent struct {
 
 func (x *GroupEvent) Reset() {
 	*x = GroupEvent{}
-	mi := &file_anser_proto_msgTypes[193]
+	mi := &file_anser_proto_msgTypes[194]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -12550,7 +12612,7 @@ func (x *GroupEvent) String() string {
 func (*GroupEvent) ProtoMessage() {}
 
 func (x *GroupEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_anser_proto_msgTypes[193]
+	mi := &file_anser_proto_msgTypes[194]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -12563,7 +12625,7 @@ func (x *GroupEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupEvent.ProtoReflect.Descriptor instead.
 func (*GroupEvent) Descriptor() ([]byte, []int) {
-	return file_anser_proto_rawDescGZIP(), []int{193}
+	return file_anser_proto_rawDescGZIP(), []int{194}
 }
 
 func (x *GroupEvent) GetOp() string {
@@ -13565,7 +13627,11 @@ const file_anser_proto_rawDesc = "" +
 	" \x01(\tR\x05state\";\n" +
 	"\x13ReportSettleRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
-	"\x05state\x18\x02 \x01(\tR\x05state\"\a\n" +
+	"\x05state\x18\x02 \x01(\tR\x05state\"R\n" +
+	"\aProblem\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\rR\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x19\n" +
+	"\bretry_ms\x18\x03 \x01(\rR\aretryMs\"\a\n" +
 	"\x05Empty\"\xea\x01\n" +
 	"\n" +
 	"GroupEvent\x12\x0e\n" +
@@ -13689,7 +13755,7 @@ func file_anser_proto_rawDescGZIP() []byte {
 	return file_anser_proto_rawDescData
 }
 
-var file_anser_proto_msgTypes = make([]protoimpl.MessageInfo, 194)
+var file_anser_proto_msgTypes = make([]protoimpl.MessageInfo, 195)
 var file_anser_proto_goTypes = []any{
 	(*Ping)(nil),                  // 0: anser.v1.Ping
 	(*Pong)(nil),                  // 1: anser.v1.Pong
@@ -13883,8 +13949,9 @@ var file_anser_proto_goTypes = []any{
 	(*ReportsResponse)(nil),       // 189: anser.v1.ReportsResponse
 	(*Report)(nil),                // 190: anser.v1.Report
 	(*ReportSettleRequest)(nil),   // 191: anser.v1.ReportSettleRequest
-	(*Empty)(nil),                 // 192: anser.v1.Empty
-	(*GroupEvent)(nil),            // 193: anser.v1.GroupEvent
+	(*Problem)(nil),               // 192: anser.v1.Problem
+	(*Empty)(nil),                 // 193: anser.v1.Empty
+	(*GroupEvent)(nil),            // 194: anser.v1.GroupEvent
 }
 var file_anser_proto_depIdxs = []int32{
 	3,   // 0: anser.v1.Hello.device:type_name -> anser.v1.Device
@@ -14098,12 +14165,12 @@ var file_anser_proto_depIdxs = []int32{
 	114, // 208: anser.v1.MessageService.StreamGet:output_type -> anser.v1.StreamResponse
 	123, // 209: anser.v1.MessageService.Schedule:output_type -> anser.v1.ScheduleResponse
 	126, // 210: anser.v1.MessageService.Scheduled:output_type -> anser.v1.ScheduledResponse
-	192, // 211: anser.v1.MessageService.Unschedule:output_type -> anser.v1.Empty
+	193, // 211: anser.v1.MessageService.Unschedule:output_type -> anser.v1.Empty
 	129, // 212: anser.v1.MessageService.Remind:output_type -> anser.v1.RemindResponse
 	132, // 213: anser.v1.MessageService.Reminders:output_type -> anser.v1.RemindersResponse
-	192, // 214: anser.v1.MessageService.Unremind:output_type -> anser.v1.Empty
+	193, // 214: anser.v1.MessageService.Unremind:output_type -> anser.v1.Empty
 	135, // 215: anser.v1.MessageService.Save:output_type -> anser.v1.SaveResponse
-	192, // 216: anser.v1.MessageService.Unsave:output_type -> anser.v1.Empty
+	193, // 216: anser.v1.MessageService.Unsave:output_type -> anser.v1.Empty
 	139, // 217: anser.v1.MessageService.Saved:output_type -> anser.v1.SavedResponse
 	121, // 218: anser.v1.MessageService.Report:output_type -> anser.v1.ReportResponse
 	37,  // 219: anser.v1.ConversationService.Sync:output_type -> anser.v1.SyncResponse
@@ -14118,9 +14185,9 @@ var file_anser_proto_depIdxs = []int32{
 	150, // 228: anser.v1.ConversationService.SetDraft:output_type -> anser.v1.SetDraftResponse
 	153, // 229: anser.v1.ConversationService.Drafts:output_type -> anser.v1.DraftsResponse
 	156, // 230: anser.v1.ConversationService.Notify:output_type -> anser.v1.NotifyResponse
-	192, // 231: anser.v1.ConversationService.SetNotify:output_type -> anser.v1.Empty
+	193, // 231: anser.v1.ConversationService.SetNotify:output_type -> anser.v1.Empty
 	161, // 232: anser.v1.ConversationService.Quiet:output_type -> anser.v1.QuietResponse
-	192, // 233: anser.v1.ConversationService.SetQuiet:output_type -> anser.v1.Empty
+	193, // 233: anser.v1.ConversationService.SetQuiet:output_type -> anser.v1.Empty
 	57,  // 234: anser.v1.GroupService.GroupCreate:output_type -> anser.v1.GroupResponse
 	57,  // 235: anser.v1.GroupService.GroupUpdate:output_type -> anser.v1.GroupResponse
 	59,  // 236: anser.v1.GroupService.GroupMembers:output_type -> anser.v1.GroupMembersResponse
@@ -14133,26 +14200,26 @@ var file_anser_proto_depIdxs = []int32{
 	63,  // 243: anser.v1.GroupService.Leave:output_type -> anser.v1.GroupChangeResponse
 	165, // 244: anser.v1.UserService.SetProfile:output_type -> anser.v1.ProfileResponse
 	167, // 245: anser.v1.UserService.Profiles:output_type -> anser.v1.ProfilesResponse
-	192, // 246: anser.v1.UserService.Block:output_type -> anser.v1.Empty
-	192, // 247: anser.v1.UserService.Unblock:output_type -> anser.v1.Empty
+	193, // 246: anser.v1.UserService.Block:output_type -> anser.v1.Empty
+	193, // 247: anser.v1.UserService.Unblock:output_type -> anser.v1.Empty
 	71,  // 248: anser.v1.UserService.Blocks:output_type -> anser.v1.BlocksResponse
-	192, // 249: anser.v1.UserService.SetAllowMode:output_type -> anser.v1.Empty
-	192, // 250: anser.v1.UserService.Allow:output_type -> anser.v1.Empty
-	192, // 251: anser.v1.UserService.Disallow:output_type -> anser.v1.Empty
+	193, // 249: anser.v1.UserService.SetAllowMode:output_type -> anser.v1.Empty
+	193, // 250: anser.v1.UserService.Allow:output_type -> anser.v1.Empty
+	193, // 251: anser.v1.UserService.Disallow:output_type -> anser.v1.Empty
 	172, // 252: anser.v1.UserService.Allowed:output_type -> anser.v1.AllowedResponse
-	192, // 253: anser.v1.UserService.SetPresence:output_type -> anser.v1.Empty
+	193, // 253: anser.v1.UserService.SetPresence:output_type -> anser.v1.Empty
 	175, // 254: anser.v1.UserService.Presence:output_type -> anser.v1.PresenceResponse
 	175, // 255: anser.v1.UserService.Watch:output_type -> anser.v1.PresenceResponse
-	192, // 256: anser.v1.UserService.Unwatch:output_type -> anser.v1.Empty
+	193, // 256: anser.v1.UserService.Unwatch:output_type -> anser.v1.Empty
 	73,  // 257: anser.v1.UserService.Devices:output_type -> anser.v1.DevicesResponse
-	192, // 258: anser.v1.UserService.Kick:output_type -> anser.v1.Empty
+	193, // 258: anser.v1.UserService.Kick:output_type -> anser.v1.Empty
 	77,  // 259: anser.v1.UserService.Renew:output_type -> anser.v1.RenewResponse
 	183, // 260: anser.v1.AppService.Types:output_type -> anser.v1.TypesResponse
 	186, // 261: anser.v1.AppService.Type:output_type -> anser.v1.TypeResponse
 	186, // 262: anser.v1.AppService.TypePut:output_type -> anser.v1.TypeResponse
-	192, // 263: anser.v1.AppService.TypeRemove:output_type -> anser.v1.Empty
+	193, // 263: anser.v1.AppService.TypeRemove:output_type -> anser.v1.Empty
 	189, // 264: anser.v1.AppService.Reports:output_type -> anser.v1.ReportsResponse
-	192, // 265: anser.v1.AppService.ReportSettle:output_type -> anser.v1.Empty
+	193, // 265: anser.v1.AppService.ReportSettle:output_type -> anser.v1.Empty
 	183, // [183:266] is the sub-list for method output_type
 	100, // [100:183] is the sub-list for method input_type
 	100, // [100:100] is the sub-list for extension type_name
@@ -14181,7 +14248,7 @@ func file_anser_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_anser_proto_rawDesc), len(file_anser_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   194,
+			NumMessages:   195,
 			NumExtensions: 0,
 			NumServices:   5,
 		},
