@@ -16,7 +16,8 @@ const (
 
 // Changes reads a conversation's change log from a number on: the first one wanted,
 // so a client's cursor + 1. Changes of messages that are not for this user, or are
-// gone, are settled unseen.
+// gone, are settled unseen; that a message was deleted for all, or has burnt, is told
+// without the message.
 //
 // Below the log's start, or more than 1,000 behind, the answer is a reset to the
 // head's Ver, which was loaded before anything else.
@@ -56,8 +57,12 @@ func (c *Core) changesFor(row *store.Row, h *store.Head, from im.Ver, most int) 
 			}
 			a.To = ch.Ver
 			most--
-			if h.Kind != im.Self && (ch.Msg == nil || !c.visible(ch.Msg, row)) {
-				continue
+			if h.Kind != im.Self {
+				told, as := c.changeTold(&ch, row.User, row.From)
+				if as == asSettled || row.Hides(ch.Seq) {
+					continue
+				}
+				ch = *told
 			}
 			if ch.Msg != nil {
 				bytes += ch.Msg.Size()

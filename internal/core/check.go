@@ -56,6 +56,7 @@ func (s *Session) check(snd *Send) *im.Error {
 	if err := checkLine("text for push", m.Push); err != nil {
 		return err
 	}
+	s.reserved(snd)
 	if err := checkMentions(m.Mentions, lim.MaxMentions); err != nil {
 		return err
 	}
@@ -70,12 +71,16 @@ func (s *Session) check(snd *Send) *im.Error {
 	if m.Expires < 0 {
 		return im.Errorf(im.Invalid, "expires is a time, in milliseconds since 1970")
 	}
-	snd.hash = hashOf(m.Type, given, m.Body)
+	if snd.hash = snd.stands; snd.hash == 0 {
+		snd.hash = hashOf(m.Type, given, m.Body)
+	}
 	if snd.to = m.To; len(m.To) == 0 {
 		snd.to = nil
 	}
 	m.Sender, m.Device, m.Flags = s.user, s.device, flags
 	m.Seq, m.Ver, m.N, m.NA, m.Time, m.Edited, m.Recalled, m.RecallBy = 0, 0, 0, 0, 0, 0, false, ""
+	m.Silent, m.Deleted, m.Reactions, m.Expansion, m.Pin, m.Origin = false, false, nil, nil, nil, snd.origin
+	snd.named = m.Mentions
 	if s.c.cfg.Types != nil {
 		snd.typed = s.c.cfg.Types.Check(m, s.app)
 	}
@@ -140,7 +145,7 @@ func checkMentions(m *im.Mentions, most int) *im.Error {
 			return im.AsError(err)
 		}
 	}
-	return nil
+	return checkRoles(m.Roles)
 }
 
 // noFlags stands in a hash for flags that were not given.

@@ -14,6 +14,7 @@ type Config struct {
 	UsersKnown   bool             // refuse messages to users that never signed in (NotFound); default: keep them
 	NoGroups     bool             // users may not make groups; default: they may
 	BlockedSends bool             // a blocked user's direct sends are accepted and shown to him alone; default: refused
+	MembersPin   bool             // any member of a group may pin messages; default: its owner and admins
 	OutboxBytes  int64            // all outboxes together; 0 = 256 MiB
 	SweepEvery   time.Duration    // how often what is past its time is removed; 0 = 10 min; negative = never
 	TokenKey     []byte           // authenticates Sync tokens, so that one from above the store's position proves that its files were put back; keep it with them; nil = random, and a restart makes clients sync anew

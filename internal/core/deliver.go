@@ -36,10 +36,11 @@ func (c *Core) offerPeer(peer im.UserID, addr im.Address, ev *hub.Event) {
 	}
 }
 
-// wake tells push that an absent user has something new to see.
+// wake tells push that an absent user has something new to see, if he wants to hear of
+// it.
 func (c *Core) wake(u im.UserID, ev *hub.Event) {
 	if c.cfg.Waker != nil && ev.Msg.Shown() && ev.Msg.Sender != u {
-		c.cfg.Waker.Wake(u, ev.Conv, ev.Msg)
+		c.waking.add(u, ev)
 	}
 }
 
@@ -57,17 +58,38 @@ func (c *Core) tellConv(conv im.ConvID, ev *hub.Event, except *Session) {
 	}
 	v := variants{ev: ev}
 	for i := range head.Sides {
-		if u := head.Sides[i].User; u != "" {
-			if ev := v.of(c, u, 1); ev != nil {
-				c.hub.Offer(u, addressOf(&head, u), ev, except.owner())
-			}
+		u := head.Sides[i].User
+		if u == "" {
+			continue
+		}
+		if ev := v.of(c, u, 1); ev != nil {
+			c.hub.Offer(u, addressOf(&head, u), ev, except.owner())
+		}
+		if recounts(ev) {
+			c.mineMoved(u, conv, nil)
 		}
 	}
 }
 
+// recounts says whether ev moves what people have not read: its message counted, and
+// no longer does, or does again. They are told after it.
+func recounts(ev *hub.Event) bool {
+	if ev.Change == nil || ev.Change.Msg == nil || ev.Change.Msg.Flags&im.Count == 0 {
+		return false
+	}
+	switch ev.Change.Kind {
+	case im.Recall, im.Delete, im.Restore:
+		return true
+	}
+	return false
+}
+
 // variants are an event as those who may see it are told, and as others are.
 type variants struct {
-	ev, unseen *hub.Event
+	ev     *hub.Event
+	unseen *hub.Event // it is settled
+	bare   *hub.Event // a deletion, without the message
+	veiled *hub.Event // a vote, without whose it is
 }
 
 // of is what u is told, who sees a conversation from a number on; nil = nothing.
@@ -84,15 +106,76 @@ func (v *variants) of(c *Core, u im.UserID, from im.Seq) *hub.Event {
 		}
 		return v.unseen
 	case ev.Change != nil && ev.Change.Msg != nil:
-		if m := ev.Change.Msg; m.Seq >= from && m.VisibleTo(u) && !c.expired(m) {
-			return ev
-		}
-		if v.unseen == nil {
-			v.unseen = &hub.Event{Conv: ev.Conv, Ver: ev.Ver}
-		}
-		return v.unseen
+		return v.change(c, u, from)
 	case ev.Signal != nil && ev.Signal.Sender == u:
 		return nil
 	}
 	return ev
+}
+
+// change is what u is told of a change of a message.
+func (v *variants) change(c *Core, u im.UserID, from im.Seq) *hub.Event {
+	ev, ch := v.ev, v.ev.Change
+	switch told, as := c.changeTold(ch, u, from); as {
+	case asIs:
+		return ev
+	case asBare:
+		return v.variant(&v.bare, told)
+	case asVeiled:
+		return v.variant(&v.veiled, told)
+	}
+	if v.unseen == nil {
+		v.unseen = &hub.Event{Conv: ev.Conv, Ver: ev.Ver}
+	}
+	return v.unseen
+}
+
+// variant makes an event of ch once.
+func (v *variants) variant(at **hub.Event, ch *im.Change) *hub.Event {
+	if *at == nil {
+		*at = &hub.Event{Conv: v.ev.Conv, Ver: v.ev.Ver, Change: ch}
+	}
+	return *at
+}
+
+// telling is how a user is told of a change.
+type telling uint8
+
+const (
+	asSettled telling = iota // only that its number is
+	asIs
+	asBare   // without the message
+	asVeiled // without who voted, and for what
+)
+
+// changeTold is what u is told of a change of a message, who sees a conversation from
+// a number on. Deleted messages are nobody's to see: who could see one is told that it
+// is gone. So is, of one that burns, who comes when it has burnt. What a message that
+// is gone from the store was, nobody can tell any more: that it is gone, everybody is
+// told. Votes in anonymous polls are told to others without who voted.
+func (c *Core) changeTold(ch *im.Change, u im.UserID, from im.Seq) (*im.Change, telling) {
+	m := ch.Msg
+	switch {
+	case ch.Seq < from:
+		return nil, asSettled
+	case m == nil:
+		if ch.Kind != im.Delete && ch.Kind != im.Burn {
+			return nil, asSettled
+		}
+		return &im.Change{Ver: ch.Ver, Seq: ch.Seq, Kind: ch.Kind, Time: ch.Time}, asBare
+	case !m.VisibleTo(u):
+		return nil, asSettled
+	case ch.Kind == im.Delete, ch.Kind == im.Burn && (c.expired(m) || m.Deleted):
+		bare := *ch
+		bare.Msg = nil
+		return &bare, asBare
+	case m.Deleted, c.expired(m):
+		return nil, asSettled
+	case ch.Kind == im.React && ch.By != u && secretVotes(ch):
+		veiled := *ch
+		veiled.By, veiled.Device, veiled.ID = "", "", ""
+		veiled.Added, veiled.Removed = withoutVotes(ch.Added), withoutVotes(ch.Removed)
+		return &veiled, asVeiled
+	}
+	return ch, asIs
 }

@@ -15,7 +15,7 @@ import (
 // message is told. The same client id again is the same change.
 //
 // Errors: those of resolve; NotFound if there is no such message for this user, or it
-// was recalled; Denied for messages of others, after the edit window, in a
+// was recalled; Invalid with CodeSchema and the like as for a send; Denied for messages of others, after the edit window, in a
 // conversation whose peer blocks the user (CodeNotAccepted), and for what the server
 // itself said; TooLarge; Invalid; Limited, with how long to wait; Conflict if the
 // client id was used otherwise.
@@ -30,21 +30,37 @@ func (s *Session) Edit(ctx context.Context, q EditRequest) (Changed, error) {
 			return nil, im.Errorf(im.NotFound, "the message was recalled")
 		case m.Sender != s.user && !s.app:
 			return nil, im.Errorf(im.Denied, "only who sent a message may edit it")
-		case s.app:
-			return &store.ChangeOp{Kind: im.Edit, Body: q.Body, Digest: q.Digest, Mentions: q.Mentions}, nil
 		}
-		if err := s.c.within(s.c.cfg.Limits.EditWindow, m, "edited"); err != nil {
-			return nil, err
-		}
-		if ref.kind == im.Direct {
-			if blocked, err := s.c.blocked(ref.peer, s.user); err != nil {
+		if !s.app {
+			if err := s.c.within(s.c.cfg.Limits.EditWindow, m, "edited"); err != nil {
 				return nil, err
-			} else if blocked {
-				return nil, errBlocked()
 			}
 		}
-		return &store.ChangeOp{Kind: im.Edit, Body: q.Body, Digest: q.Digest, Mentions: q.Mentions}, nil
+		if err := s.maySay(ref); err != nil {
+			return nil, err
+		}
+		mentions, err := s.c.resolveRoles(q.Mentions, ref.kind, &ref.head, m.Sender)
+		if err != nil {
+			return nil, err
+		}
+		return s.editing(&q, m, mentions)
 	})
+}
+
+// maySay refuses what would bring others words from who may not write to them now:
+// the receiver blocks him, or he is muted.
+func (s *Session) maySay(ref *convRef) error { return s.mayAnswer(ref) }
+
+// mayAnswer refuses what would bring a receiver something from who he blocks.
+func (s *Session) mayAnswer(ref *convRef) error {
+	if ref.kind != im.Direct || ref.peer == s.user {
+		return nil
+	}
+	blocked, err := s.c.blocked(ref.peer, s.user)
+	if err == nil && blocked {
+		return errBlocked()
+	}
+	return err
 }
 
 // errBlocked refuses what a receiver does not accept.
@@ -82,6 +98,9 @@ func (q *EditRequest) hash() uint64 {
 		hashNumber(d, all)
 		for _, u := range q.Mentions.Users {
 			hashString(d, string(u))
+		}
+		for _, r := range q.Mentions.Roles {
+			hashNumber(d, uint64(r))
 		}
 	}
 	return d.Sum64()
@@ -153,27 +172,27 @@ func (ch *changing) run(ctx context.Context, decide func(*convRef, *im.Message) 
 // message is the message to be changed, if the user may see it and it is one that
 // people change.
 func (ch *changing) message(ref *convRef) (*im.Message, error) {
-	none := im.Errorf(im.NotFound, "no such message")
-	if ref.conv == 0 || ch.seq == 0 || ch.seq > ref.head.Seq {
-		return nil, none
-	}
-	m, ok, err := ch.s.c.st.Message(ref.conv, ch.seq)
+	m, err := ch.s.c.see(ref, ch.seq)
 	switch {
 	case err != nil:
 		return nil, err
-	case !ok || !ch.s.c.visible(m, &ref.row):
-		return nil, none
+	case m == nil:
+		return nil, errNoMessage()
 	case m.Type == GroupType:
-		return nil, im.Errorf(im.Denied, "what the server says of a group is not changed")
+		return nil, errServerSaid()
 	}
 	return m, nil
+}
+
+func errServerSaid() *im.Error {
+	return im.Errorf(im.Denied, "what the server says of a group is not changed")
 }
 
 // refused answers a retry of a change that was made before, whatever holds by now,
 // and else with the refusal.
 func (ch *changing) refused(ctx context.Context, conv im.ConvID, refusal error) (Changed, error) {
 	switch im.AsError(refusal).Kind {
-	case im.NotFound, im.Denied, im.Limited:
+	case im.NotFound, im.Denied, im.Limited, im.Invalid, im.TooLarge:
 	default:
 		return Changed{}, refusal // nothing was decided: the store did not answer
 	}
@@ -195,11 +214,13 @@ func (s *Session) changeDone(op *store.ChangeOp) {
 	if op.Err != nil || op.Dup {
 		return
 	}
-	if op.Kind == im.Edit {
-		s.c.counts.edits.Add(1)
-	} else {
-		s.c.counts.recalls.Add(1)
+	c := s.c
+	switch op.Kind {
+	case im.Edit:
+		c.counts.edits.Add(1)
+	case im.Recall:
+		c.counts.recalls.Add(1)
 	}
-	s.c.tellConv(op.Conv, &hub.Event{Conv: op.Conv, Ver: op.Ver, Change: &im.Change{Ver: op.Ver, Seq: op.Seq,
-		Kind: op.Kind, By: op.By, Device: op.Device, ID: op.ID, Time: op.Time, Msg: op.Msg}}, s)
+	c.tellConv(op.Conv, &hub.Event{Conv: op.Conv, Ver: op.Ver, Change: &im.Change{Ver: op.Ver, Seq: op.Seq, Kind: op.Kind,
+		By: op.By, Device: op.Device, ID: op.ID, Time: op.Time, Added: op.Added, Removed: op.Removed, Msg: op.Msg}}, s)
 }

@@ -274,18 +274,26 @@ func (w *fan) spread(g *gather, ev *hub.Event, from hub.Owner) {
 		if ev.Signal != nil {
 			return
 		}
+		recount := recounts(ev)
 		for _, s := range g.crowd.all() {
 			w.give(s.box, g.addr, &v, s.from, from)
+			if recount {
+				w.c.mineMoved(s.box.User, g.conv, nil)
+			}
 		}
 		w.wakeNamed(g, ev)
 		return
 	}
 	wake := w.c.cfg.Waker != nil && ev.Msg != nil && ev.Seq != 0
+	recount := recounts(ev)
 	for _, m := range g.members {
 		online := false
 		for _, box := range w.c.hub.Sessions(m.user) {
 			online = online || box.Live()
 			w.give(box, g.addr, &v, m.from, from)
+		}
+		if recount && online {
+			w.c.mineMoved(m.user, g.conv, nil)
 		}
 		if wake && !online && ev.Seq >= m.from && ev.Msg.VisibleTo(m.user) {
 			w.c.wake(m.user, ev)

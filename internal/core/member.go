@@ -16,6 +16,7 @@ func (s *Session) change(ctx context.Context, op *store.MemberOp) error {
 		if op.Err == nil && !op.Dup {
 			c.counts.memberships.Add(1)
 			c.ownerMoved(op)
+			c.officersMoved(op)
 			c.membership(op)
 		}
 	}

@@ -20,13 +20,19 @@ const (
 //
 // Backward it reads from From (0 = the head) down to To (0 = the first); forward from
 // From (0 = the first) up to To (0 = the head). It may end earlier, at Limit messages
-// or 256 KiB: ask on from where the range ends.
+// or 256 KiB: ask on from where the range ends. With Around it reads on both sides of
+// that number instead.
 //
 // Errors: those of resolve; Invalid if the range is none.
 func (s *Session) Page(ctx context.Context, q PageQuery) (Range, im.Head, error) {
 	ref, err := s.resolve(q.Conv)
 	if err != nil {
 		return Range{}, im.Head{}, err
+	}
+	if q.Around != 0 {
+		s.c.counts.pages.Add(1)
+		r, err := s.around(&ref, &q)
+		return r, headOf(&ref.head), err
 	}
 	lo, hi := q.From, q.To
 	if q.Backward {

@@ -74,8 +74,11 @@ func (c *Core) rateDone(u im.UserID, l *userRate, now time.Time) {
 }
 
 // wait is how long until one more is allowed.
-func (r *rates) wait(l *userRate, now time.Time) time.Duration {
-	lack := 1 - l.TokensAt(now)
+func (r *rates) wait(l *userRate, now time.Time) time.Duration { return r.waitMany(l, now, 1) }
+
+// waitMany is how long until n more are.
+func (r *rates) waitMany(l *userRate, now time.Time, n int) time.Duration {
+	lack := float64(n) - l.TokensAt(now)
 	if lack <= 0 {
 		return time.Millisecond
 	}

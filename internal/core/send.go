@@ -21,9 +21,10 @@ type sending struct {
 	to      []im.UserID // the client's To list
 	op      store.AppendOp
 	hash    uint64
-	typed   *im.Error // what its type refuses
-	place   uint64    // among the lane's sends, from 1; 0 = it has not got there
-	charged bool      // counted against the user's rate
+	named   *im.Mentions // the client's: its roles are looked up by what holds when it is submitted
+	typed   *im.Error    // what its type refuses
+	place   uint64       // among the lane's sends, from 1; 0 = it has not got there
+	charged bool         // counted against the user's rate
 	rounds  int
 }
 
@@ -228,7 +229,7 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 	if m := snd.Msg; m.Expires != 0 && m.Expires <= l.s.c.Now().UnixMilli() {
 		return im.Errorf(im.Invalid, "the message has expired already: expires is a time, in milliseconds since 1970")
 	}
-	return nil
+	return l.options(snd)
 }
 
 // charge counts snd, once, against what the user and the session may send.

@@ -84,7 +84,9 @@ type Send struct {
 	Dup  bool      // it was stored before; Seq, Time and N are the first one's
 	Err  *im.Error // nil = durable
 
-	self *Send // whose op.Done it is: a copied Send makes its own
+	self   *Send      // whose op.Done it is: a copied Send makes its own
+	stands uint64     // what the id stands for, where core sends for a request; 0 = for the content
+	origin *im.Origin // of what core forwards
 	sending
 }
 

@@ -25,7 +25,7 @@ func (c *Core) runSweep(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		n, err := c.st.Sweep(ctx, c.Now(), store.SweepPolicy{Commands: c.cfg.Limits.CommandsKept})
+		n, err := c.st.Sweep(ctx, c.Now(), store.SweepPolicy{Commands: c.cfg.Limits.CommandsKept, Deleted: max(c.cfg.Limits.UndeleteWindow, 0)})
 		c.counts.swept.Add(uint64(max(n, 0)))
 		switch {
 		case err == nil || ctx.Err() != nil:

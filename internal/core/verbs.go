@@ -16,16 +16,17 @@ const retryContended = 200 * time.Millisecond
 // verbs is the part of a Core that its verbs keep besides the store: caches of what
 // never changes, the key of tokens, and what runs in the background.
 type verbs struct {
-	directs names[[2]im.UserID, im.ConvID] // by the users in byte order
-	groups  names[im.GroupID, im.ConvID]
-	seen    names[im.UserID, struct{}] // users that have signed in once
-	owners  names[im.ConvID, ownedBy]
-	finding singleflight.Group // owners that are looked for
-	key     []byte             // fixed; authenticates sync tokens
-	renew   chan struct{}      // holds one while the store makes a new epoch
-	tells   teller
-	watch   watch
-	counts  counts
+	directs  names[[2]im.UserID, im.ConvID] // by the users in byte order
+	groups   names[im.GroupID, im.ConvID]
+	seen     names[im.UserID, struct{}] // users that have signed in once
+	owners   names[im.ConvID, ownedBy]
+	officers names[im.ConvID, officers]
+	finding  singleflight.Group // owners that are looked for
+	key      []byte             // fixed; authenticates sync tokens
+	renew    chan struct{}      // holds one while the store makes a new epoch
+	tells    teller
+	watch    watch
+	counts   counts
 
 	stop    context.CancelFunc
 	running sync.WaitGroup

@@ -47,10 +47,10 @@ func (c *Core) mineOf(h *store.Head, row *store.Row) (im.Mine, error) {
 }
 
 // visible says whether row.User may be shown m now: it is not from before his time
-// (a STATUS message, without a number, never is), not for others only, and has not
-// expired.
+// (a STATUS message, without a number, never is), not for others only, not deleted for
+// all or by him for himself, and has not expired.
 func (c *Core) visible(m *im.Message, row *store.Row) bool {
-	return (m.Seq >= row.From || m.Seq == 0) && m.VisibleTo(row.User) && !c.expired(m)
+	return (m.Seq >= row.From || m.Seq == 0) && !m.Deleted && m.VisibleTo(row.User) && !c.expired(m) && !row.Hides(m.Seq)
 }
 
 func (c *Core) expired(m *im.Message) bool {
