@@ -76,6 +76,9 @@ type Config struct {
 	// How often clients let themselves be heard. Zero settings have their defaults.
 	Heartbeat native.Heartbeat
 
+	// Which types of message there are.
+	Types TypesConfig
+
 	// What users may do.
 	Rules core.Config `config:"omit=Limits,Node"`
 

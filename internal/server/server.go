@@ -20,6 +20,7 @@ import (
 	"github.com/anser-im/anser/internal/gate/native"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
+	"github.com/anser-im/anser/internal/types"
 )
 
 // Options is what a program gives to a server besides its Config. The zero value works.
@@ -45,6 +46,7 @@ type Server struct {
 	revoker  *auth.Revoker
 	accounts *auth.Accounts // nil = off
 	keeper   *auth.Gatekeeper
+	types    *types.Registry
 	core     *core.Core
 	audit    *auditLog
 	gate     *gate.Gate
@@ -86,6 +88,10 @@ func Start(cfg Config, o Options) (_ *Server, err error) {
 		}
 	}()
 
+	files, err := s.readTypes()
+	if err != nil {
+		return nil, err
+	}
 	if err := s.openSecrets(); err != nil {
 		return nil, err
 	}
@@ -106,6 +112,9 @@ func Start(cfg Config, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	undo = append(undo, func() { s.closer.Close() })
+	if err := s.openTypes(files); err != nil {
+		return nil, err
+	}
 	if err := s.openCore(o); err != nil {
 		return nil, err
 	}
@@ -163,6 +172,7 @@ func (s *Server) openCore(o Options) error {
 	}
 	cc := s.cfg.Rules
 	cc.Limits, cc.Node, cc.Clock, cc.Log, cc.TokenKey = s.cfg.Limits, s.cfg.Node, o.Clock, s.log, s.secrets.Sync
+	cc.Types = s.types
 	s.core = core.New(cc, s.store, s.verifier, s.revoker)
 	return nil
 }
