@@ -27,11 +27,16 @@ type job struct {
 	ev   *hub.Event
 	from hub.Owner       // is not told
 	op   *store.MemberOp // a membership change instead of ev
+	// recount tells everybody who is here what he has not read, instead of ev.
+	recount bool
 }
 
 func (j *job) size() int {
 	if j.op != nil {
 		return 256 + 64*len(j.op.Set)
+	}
+	if j.recount {
+		return 64
 	}
 	return 64 + j.ev.Size()
 }
@@ -143,6 +148,8 @@ func (l *lost) add(j *job) {
 		return
 	}
 	switch ev := j.ev; {
+	case j.recount:
+		l.state = true
 	case ev.Seq != 0:
 		l.number(ev.Seq)
 	case ev.Ver != 0:
@@ -298,6 +305,10 @@ func (w *fan) job(conv im.ConvID, j *job) error {
 	g, err := w.gather(conv)
 	if err != nil || g == nil {
 		return err
+	}
+	if j.recount {
+		w.recount(g)
+		return nil
 	}
 	w.spread(g, j.ev, j.from)
 	return nil

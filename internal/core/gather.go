@@ -274,29 +274,46 @@ func (w *fan) spread(g *gather, ev *hub.Event, from hub.Owner) {
 		if ev.Signal != nil {
 			return
 		}
-		recount := recounts(ev)
 		for _, s := range g.crowd.all() {
 			w.give(s.box, g.addr, &v, s.from, from)
-			if recount {
-				w.c.mineMoved(s.box.User, g.conv, nil)
-			}
 		}
 		w.wakeNamed(g, ev)
+		if recounts(ev) {
+			w.recount(g)
+		}
 		return
 	}
 	wake := w.c.cfg.Waker != nil && ev.Msg != nil && ev.Seq != 0
-	recount := recounts(ev)
 	for _, m := range g.members {
 		online := false
 		for _, box := range w.c.hub.Sessions(m.user) {
 			online = online || box.Live()
 			w.give(box, g.addr, &v, m.from, from)
 		}
-		if recount && online {
-			w.c.mineMoved(m.user, g.conv, nil)
-		}
 		if wake && !online && ev.Seq >= m.from && ev.Msg.VisibleTo(m.user) {
 			w.c.wake(m.user, ev)
+		}
+	}
+	if recounts(ev) {
+		w.recount(g)
+	}
+}
+
+// recount has everybody who is here told what he has not read. Where only heads are
+// told, who wants to know asks.
+func (w *fan) recount(g *gather) {
+	if g.crowd != nil {
+		if head, ok := w.c.st.Head(g.conv); ok && w.byHead(g, &head) {
+			return
+		}
+		for _, s := range g.crowd.all() {
+			w.c.mineMoved(s.box.User, g.conv, nil)
+		}
+		return
+	}
+	for _, m := range g.members {
+		if w.c.hub.Online(m.user) {
+			w.c.mineMoved(m.user, g.conv, nil)
 		}
 	}
 }

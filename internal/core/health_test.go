@@ -137,9 +137,10 @@ func TestSweepRuns(t *testing.T) {
 		w.say("ann", "u/bob", "x", func(m *im.Message) { m.Expires = time.Now().Add(time.Minute).UnixMilli() })
 		done := make(chan struct{})
 		swept := &Core{cfg: Config{Clock: time.Now, Limits: w.c.cfg.Limits}, st: w.st, log: w.c.log}
+		swept.tells.open()
 		ctx, stop := context.WithCancel(t.Context())
 		go func() { swept.runSweep(ctx); close(done) }()
-		time.Sleep(defaultSweep + time.Second)
+		time.Sleep(time.Minute + 2*expiryEvery) // no later than that
 		synctest.Wait()
 		if n := swept.VerbCounts().Swept; n != 1 {
 			t.Fatalf("%d rows went", n)

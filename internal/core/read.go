@@ -45,13 +45,15 @@ func (s *Session) Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Min
 	return s.c.mineOf(&head, &row)
 }
 
+	if err := s.burn(ctx, &ref, seq); err != nil {
+		return im.Mine{}, err
+	}
 // readDone is the completion of a read mark.
 func (s *Session) readDone(ref *convRef, op *store.ReadOp) {
 	if op.Err != nil || !op.Moved {
 		return
 	}
 	c := s.c
-	c.counts.reads.Add(1)
 	c.mineMoved(s.user, ref.conv, s)
 	switch {
 	case ref.kind == im.Direct && ref.peer != s.user:
