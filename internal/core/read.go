@@ -27,6 +27,9 @@ func (s *Session) Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Min
 		seq = ref.head.Seq
 	}
 	if seq <= ref.row.Read { // nothing to write; the commonest case of a second device
+		if err := s.burn(ctx, &ref, seq); err != nil {
+			return im.Mine{}, err
+		}
 		return s.c.mineOf(&ref.head, &ref.row)
 	}
 	op := &store.ReadOp{Conv: ref.conv, User: s.user, Seq: seq}
@@ -41,19 +44,20 @@ func (s *Session) Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Min
 	if !ok {
 		return im.Mine{}, errNoConv()
 	}
+	if err := s.burn(ctx, &ref, seq); err != nil {
+		return im.Mine{}, err
+	}
 	row := op.Row
 	return s.c.mineOf(&head, &row)
 }
 
-	if err := s.burn(ctx, &ref, seq); err != nil {
-		return im.Mine{}, err
-	}
 // readDone is the completion of a read mark.
 func (s *Session) readDone(ref *convRef, op *store.ReadOp) {
 	if op.Err != nil || !op.Moved {
 		return
 	}
 	c := s.c
+	c.counts.reads.Add(1)
 	c.mineMoved(s.user, ref.conv, s)
 	switch {
 	case ref.kind == im.Direct && ref.peer != s.user:

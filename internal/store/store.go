@@ -69,6 +69,9 @@ type SweepPolicy struct {
 	Changes    time.Duration // age of change log entries; 0 = 30 days
 	Deleted    time.Duration // how long what was deleted for all can be restored; then it is removed like what has expired. 0 = 30 days
 	KeepNewest int           // change log entries of a conversation kept whatever their age; 0 = 10,000
+
+	Expired bool            // only messages and records whose Expires is over; the rest waits for a turn without it
+	Moved   func(im.ConvID) // told of each conversation where messages that counted expired, at least once, when that is durable; nil = nobody asks
 }
 
 // Health is how the store does.
@@ -271,7 +274,7 @@ type Reader interface {
 	Changes(conv im.ConvID, from im.Ver, limit int) ([]im.Change, error)
 
 	// Marks lists how far each present member has read, by id, those above after, at most
-	// limit: only User and Read are set.
+	// limit: only User, From and Read are set.
 	Marks(conv im.ConvID, after im.UserID, limit int) ([]Row, error)
 
 	// Tallies counts what was answered to the messages From..To, both inclusive; only
