@@ -22,6 +22,8 @@ type Config struct {
 	Waker        Waker            // nil = nobody is woken
 	Clock        func() time.Time // nil = time.Now
 	Log          *slog.Logger     // nil = nothing is logged
+
+	NotifyDefault im.Level // what users are notified of who have set nothing; 0 = all
 }
 
 // Waker is all core asks of push.

@@ -14,5 +14,5 @@ func (s *Session) Conversation(ctx context.Context, conv im.Address) (Conversati
 	if err != nil {
 		return Conversation{}, err
 	}
-	return s.c.conversation(&ref.head, &ref.row)
+	return s.listLine(&ref.head, &ref.row)
 }

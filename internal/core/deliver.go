@@ -36,10 +36,11 @@ func (c *Core) offerPeer(peer im.UserID, addr im.Address, ev *hub.Event) {
 	}
 }
 
-// wake tells push that an absent user has something new to see.
+// wake tells push that an absent user has something new to see, if he wants to hear of
+// it.
 func (c *Core) wake(u im.UserID, ev *hub.Event) {
 	if c.cfg.Waker != nil && ev.Msg.Shown() && ev.Msg.Sender != u {
-		c.cfg.Waker.Wake(u, ev.Conv, ev.Msg)
+		c.waking.add(u, ev)
 	}
 }
 

@@ -464,7 +464,10 @@ func (w *fan) catchUp(conv im.ConvID, gone lost) error {
 
 // membership takes the outcome of a durable membership change. It is called from the
 // completion, in the order of commits.
-func (c *Core) membership(op *store.MemberOp) { c.fans.offer(op.At, job{op: op}) }
+func (c *Core) membership(op *store.MemberOp) {
+	c.marks.membership(op)
+	c.fans.offer(op.At, job{op: op})
+}
 
 // change applies a membership change in its turn, tells those it came upon what they
 // are now, and everybody what happened.

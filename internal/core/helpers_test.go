@@ -230,7 +230,8 @@ func (w *world) group(owner im.UserID, members ...im.UserID) im.Address {
 	return im.GroupAddress(g.ID)
 }
 
-// spreadAll waits until the fan-out has done all that was handed to it.
+// spreadAll waits until the fan-out has done all that was handed to it, and push knows
+// whom to wake.
 func (w *world) spreadAll() {
 	for _, f := range w.c.fans.workers {
 		for busy := true; busy; runtime.Gosched() {
@@ -238,6 +239,9 @@ func (w *world) spreadAll() {
 			busy = len(f.turns) > 0
 			f.mu.Unlock()
 		}
+	}
+	for !w.c.waking.idle() {
+		runtime.Gosched()
 	}
 }
 

@@ -19,6 +19,7 @@ type Session struct {
 	class   im.Class     // fixed
 	self    im.Address   // fixed: how others say the conversation with the user
 	app     bool         // fixed: it acts for the app (Act)
+	later   bool         // fixed: it sends what was scheduled
 	box     *hub.Session // fixed before anybody else sees the session; nil = it has no link (Enter, Act)
 	began   im.Position  // fixed: the store's before box was in the hub
 	since   time.Time    // fixed

@@ -51,7 +51,7 @@ func (s *Session) Missed(ctx context.Context, newest int) (Missed, error) {
 		if m.row.Read >= m.head.Seq {
 			continue
 		}
-		conv, err := s.c.conversation(&m.head, &m.row)
+		conv, err := s.listLine(&m.head, &m.row)
 		if err != nil {
 			return a, err
 		}

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/anser-im/anser/internal/hub"
 	"github.com/anser-im/anser/internal/im"
@@ -69,4 +71,9 @@ func (c *Core) listOf(k store.RecordKind, u im.UserID, prefix, after string, lim
 		}
 	}
 	return list, nil
+}
+
+// validText says whether s is text of one or more lines.
+func validText(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' })
 }

@@ -9,7 +9,8 @@ import (
 
 // Read moves the user's read cursor up to a number, 0 or one above the head meaning
 // the head, and answers what the conversation is to him then. A mark at or below the
-// stored one moves nothing and still is no error: the reading did happen.
+// stored one moves nothing and still is no error: the reading did happen. Any mark
+// takes away Settings.Marked. Messages up to it that burn begin to.
 //
 // Once durable it is told to his other devices, to the peer in a direct conversation,
 // and in groups of up to 100 members to those online, at most once a second.
@@ -26,7 +27,7 @@ func (s *Session) Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Min
 	if seq == 0 {
 		seq = ref.head.Seq
 	}
-	if seq <= ref.row.Read { // nothing to write; the commonest case of a second device
+	if seq <= ref.row.Read && !ref.row.Settings.Marked { // nothing to write; the commonest case of a second device
 		if err := s.burn(ctx, &ref, seq); err != nil {
 			return im.Mine{}, err
 		}
@@ -53,12 +54,16 @@ func (s *Session) Read(ctx context.Context, conv im.Address, seq im.Seq) (im.Min
 
 // readDone is the completion of a read mark.
 func (s *Session) readDone(ref *convRef, op *store.ReadOp) {
-	if op.Err != nil || !op.Moved {
+	if op.Err != nil || !op.Moved && !ref.row.Settings.Marked {
 		return
 	}
 	c := s.c
-	c.counts.reads.Add(1)
 	c.mineMoved(s.user, ref.conv, s)
+	if !op.Moved {
+		return
+	}
+	c.counts.reads.Add(1)
+	c.marks.moved(ref.conv, s.user, op.Row.Read)
 	switch {
 	case ref.kind == im.Direct && ref.peer != s.user:
 		c.peerMoved(ref.peer, ref.conv)

@@ -146,7 +146,7 @@ func (l *lane) submit(snd *Send) *im.Error {
 	op.Round = l.round
 	l.mu.Unlock()
 	op.Conv, op.Peer, op.Guard, op.Blocked = snd.at.conv, snd.at.peer, snd.at.guard, snd.at.alone
-	op.Lane, op.Msg, op.Hash, op.Read, op.Err = &l.Lane, snd.Msg, snd.hash, !l.s.app, nil // a person for whom the app sends has not read
+	op.Lane, op.Msg, op.Hash, op.Read, op.Err = &l.Lane, snd.Msg, snd.hash, !l.s.app && !l.s.later, nil // a person for whom the app sends, or the clock, has not read
 	op.Msg.To = snd.audience()
 	sub := l.s.c.st.Submit(op)
 	if sub == nil {
@@ -240,7 +240,7 @@ func (l *lane) charge(snd *Send) *im.Error {
 	if snd.Over {
 		return im.Errorf(im.Busy, "too many of your messages are on their way: at most %d, wait for their answers", l.s.c.cfg.Limits.SendCredit).WithRetry(retryContended)
 	}
-	if l.s.app {
+	if l.s.app || l.s.later {
 		snd.charged = true
 		return nil
 	}

@@ -456,6 +456,7 @@ func TestTheAbsentAreWoken(t *testing.T) {
 	bob.Detach() // absent from the moment the link is gone
 	ann.sent("u/bob", "6")
 	ann.sent("u/eve", "7")
+	w.spreadAll()
 	if got := wk.take(); got != "eve:2 eve:4 bob:6 eve:7" {
 		t.Fatal(got)
 	}

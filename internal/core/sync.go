@@ -188,7 +188,11 @@ func (p *syncPart) tell(id im.ConvID) error {
 		p.Left = append(p.Left, addressOf(&head, p.s.user))
 		return nil
 	}
-	conv, err := p.s.c.conversation(&head, &row)
+	line := p.s.listLine
+	if p.page == 0 {
+		line = p.s.c.conversation // whoever wants no message reads no digest
+	}
+	conv, err := line(&head, &row)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type verbs struct {
 	watch    watch
 	counts   counts
 
+	convVerbs
+
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }
@@ -46,6 +48,7 @@ func (c *Core) openVerbs() {
 	c.watch.open(time.Now())
 	c.running.Go(func() { c.runTeller(ctx) })
 	c.running.Go(func() { c.runWatch(ctx) })
+	c.openConvVerbs(ctx)
 	if c.cfg.SweepEvery >= 0 {
 		c.running.Go(func() { c.runSweep(ctx) })
 	}

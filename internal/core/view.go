@@ -78,15 +78,27 @@ func (c *Core) groupOfHead(h *store.Head) (*Group, error) {
 	return &Group{GroupInfo: info, Members: h.Members, Owner: owner}, nil
 }
 
-// conversation is a line of row.User's list, without messages.
+// conversation is a line of row.User's list, without messages and digest.
 func (c *Core) conversation(h *store.Head, row *store.Row) (Conversation, error) {
 	conv := Conversation{Addr: addressOf(h, row.User), Head: headOf(h), Peer: peerOf(h, row.User), Page: Range{From: 1}}
 	var err error
 	if conv.Mine, err = c.mineOf(h, row); err != nil {
 		return conv, err
 	}
+	if conv.Level, err = c.levelOf(h.Kind, row); err != nil {
+		return conv, err
+	}
 	if h.Kind == im.Group {
 		conv.Group, err = c.groupOfHead(h)
+	}
+	return conv, err
+}
+
+// listLine is a line of the user's list, with the digest in his session's language.
+func (s *Session) listLine(h *store.Head, row *store.Row) (Conversation, error) {
+	conv, err := s.c.conversation(h, row)
+	if err == nil {
+		conv.Digest, err = s.c.digest(h, row, s.login.Locale)
 	}
 	return conv, err
 }
