@@ -1,6 +1,8 @@
 package client
 
 import (
+	"slices"
+
 	"github.com/anser-im/anser/wire"
 )
 
@@ -42,7 +44,17 @@ func (c *Client) apply(it *item, b *batch) {
 	case it.own != nil:
 		// The server does not push a change to the session that made it.
 		if cv := c.convs[it.own.conv]; cv != nil {
-			cv.change(it.own.ver, nil, c.out(cv, b))
+			if it.own.many || c.opt.Keep > 0 { // read it: what is kept here follows
+				cv.headVer = max(cv.headVer, min(it.own.ver, maxNumber))
+			} else {
+				cv.change(it.own.ver, nil, c.out(cv, b))
+			}
+			c.want(cv, 0)
+		}
+	case it.mine != nil:
+		if cv := c.convs[it.mine.conv]; cv != nil {
+			b.keep(cv)
+			c.withdrawn(cv, it.mine.mine, b)
 			c.want(cv, gapGrace)
 		}
 	case it.synced:
@@ -66,6 +78,9 @@ func (c *Client) apply(it *item, b *batch) {
 func (c *Client) out(cv *convo, b *batch) give {
 	b.keep(cv)
 	return func(m *Message) {
+		at := len(b.puts)
+		c.keep(m, b)
+		c.expects(m, b)
 		if m.Sender == c.user && c.accepted[outKey(cv.addr, m.ID)] {
 			return // its SENDACK is behind this in the queue, and tells it
 		}
@@ -87,7 +102,7 @@ func (c *Client) out(cv *convo, b *batch) give {
 			return
 		}
 		b.event(Event{Kind: EventMessage, Conv: cv.addr, Message: m})
-		c.markConvo(cv, b)
+		c.markConvo(cv, b, at)
 	}
 }
 
@@ -140,6 +155,7 @@ func (c *Client) applyEvent(e *wire.Event, b *batch) {
 		}
 		if m := e.State.Mine; m != nil && cv.met {
 			cv.skipTo(m.From, c.out(cv, b))
+			c.withdrawn(cv, m, b)
 		}
 		if e.Conv != "me" {
 			b.event(Event{Kind: EventInfo, Conv: e.Conv, Info: infoOf(e.State)})
@@ -160,18 +176,29 @@ func (c *Client) applyChange(cv *convo, ver uint64, w *wire.Change, b *batch) {
 }
 
 func (c *Client) tellChange(cv *convo, ch *Change, b *batch) {
-	kind := EventChange
-	if cv.addr == "me" {
-		kind = EventSelf
+	at := len(b.puts)
+	c.alterKept(ch, cv.addr, b)
+	switch {
+	case ch.note != nil:
+		b.event(Event{Kind: EventNoted, Note: ch.note})
+	case cv.addr == "me":
+		b.event(Event{Kind: EventSelf, Conv: cv.addr, Change: ch})
+	default:
+		if ch.Kind == wire.ChangeDelete {
+			c.undue(cv.addr, ch.Seq, ch.Seq, b)
+		} else if ch.Message != nil {
+			c.expects(ch.Message, b)
+		}
+		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: ch})
 	}
-	b.event(Event{Kind: kind, Conv: cv.addr, Change: ch})
-	c.markConvo(cv, b)
+	c.markConvo(cv, b, at)
 }
 
-// markConvo notes that the last event is all that cv has told up to now.
-func (c *Client) markConvo(cv *convo, b *batch) {
+// markConvo notes that the last event is all that cv has told up to now, and that what
+// is put from the at-th put on belongs to it.
+func (c *Client) markConvo(cv *convo, b *batch, at int) {
 	if c.opt.OnEvent != nil {
-		b.mark(ops{{keyConv + cv.addr, cv.record()}})
+		b.mark(append(slices.Clone(b.puts[at:]), op{keyConv + cv.addr, cv.record()}))
 	}
 }
 
@@ -186,6 +213,11 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	if cv != nil && o.sent.Seq > 0 && o.sent.Seq <= o.e.floor && !o.sent.Duplicate {
 		c.restart(o.sent.Conv, b) // a new message has the number of an old one
 	}
+	at := len(b.puts)
+	c.keepSent(o, b)
+	if p := o.e.frame.Options; p != nil && p.Expires != 0 && o.sent.Seq != 0 {
+		c.expects(&Message{Conv: o.sent.Conv, Seq: o.sent.Seq, Expires: timeOf(p.Expires)}, b)
+	}
 	b.event(Event{Kind: EventSent, Conv: o.sent.Conv, Sent: &o.sent})
 	if o.sent.Seq == 0 {
 		return
@@ -193,7 +225,7 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	cv = c.convo(o.sent.Conv)
 	cv.unhold(o.sent.Seq) // it came as a message too
 	if c.opt.OnEvent != nil && !o.e.status && o.sent.Seq <= maxNumber {
-		b.mark(ops{{orderKey(o.e.order), nil}, {keyConv + cv.addr, cv.record(o.sent.Seq)}})
+		b.mark(append(slices.Clone(b.puts[at:]), op{orderKey(o.e.order), nil}, op{keyConv + cv.addr, cv.record(o.sent.Seq)}))
 	}
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	c.want(cv, gapGrace)
@@ -238,6 +270,7 @@ func (c *Client) applyChanges(r *wire.ChangesResponse, b *batch) {
 	}
 	b.keep(cv)
 	if r.Reset_ {
+		c.void(r.Conv, b)
 		cv.ver = r.Ver
 		cv.headVer = max(cv.headVer, r.Ver)
 		b.event(Event{Kind: EventReset, Conv: r.Conv})
@@ -290,6 +323,7 @@ func (c *Client) begin(w *wire.Welcome, b *batch) {
 		cv.met = addr == "me"
 		c.convs[addr] = cv
 		b.keep(cv)
+		c.void(addr, b)
 	}
 	c.todo.reset()
 	c.todo.syncNow()

@@ -70,9 +70,16 @@ type Options struct {
 	// JSON speaks JSON on WebSockets, to be read while debugging.
 	JSON bool
 
-	// Types are the application's own message types. Others than these and an:... are
-	// not sent: a misspelt type is found here and not by the receivers.
+	// Types are message types of the application's own that it sends as bytes, without a
+	// Go type: see Register for those that have one. Others than these, the registered
+	// ones and ours are not sent: a misspelt type is found here and not by the receivers.
 	Types []string
+
+	// Keep has the client keep on the device so many of the newest messages of each
+	// conversation, in the Store and in memory: Kept reads them, Search searches them,
+	// and edits, recalls, deletions, expiry and reactions are followed. 0 = the
+	// application keeps what it is given itself.
+	Keep int
 
 	// Backlog is how many of the newest messages of a conversation that is new to this
 	// device are delivered at most; older ones are had by History. Of those that the
@@ -135,6 +142,10 @@ type Client struct {
 	last       *session                // guarded by mu: what can be resumed
 	beats      map[string]*search      // guarded by mu: by network label
 	dirty      map[string]bool         // guarded by mu: labels whose search is to be kept
+	gone       map[string]ranges       // guarded by mu: by address; what the user deleted for himself
+	due        *expiries               // guarded by mu
+	kept       map[string]*shelf       // guarded by mu: by address
+	skew       time.Duration           // guarded by mu: our clock less the server's
 	delivering *delivering             // guarded by mu: the batch that OnEvents has now; nil if none
 	closing    context.CancelFunc      // guarded by mu: ends Run
 	attempt    context.CancelCauseFunc // guarded by mu: ends the attempt to connect that is under way; nil if none
@@ -142,6 +153,7 @@ type Client struct {
 	closed     bool                    // guarded by mu
 	ran        bool                    // guarded by mu: Run has run
 
+	locals  sync.Mutex     // held while the application's own of messages is written; taken before mu
 	workers sync.WaitGroup // goroutines of a Run
 
 	stateMu sync.Mutex    // may be taken while mu is held, not the other way round
@@ -232,10 +244,12 @@ func (c *Client) load() error {
 	c.box = box
 	c.convs = make(map[string]*convo)
 	c.beats, c.dirty = make(map[string]*search), make(map[string]bool)
+	c.gone, c.due, c.kept = make(map[string]ranges), newExpiries(), make(map[string]*shelf)
 	c.todo.reset()
 	c.accepted = make(map[string]bool)
 	c.epoch, c.syncTok, c.user, c.device, c.last = "", "", "", c.opt.Device.ID, nil
 	var entries []*entry
+	var rows keptRows
 	err := c.opt.Store.Load(func(key string, value []byte) error {
 		var err error
 		switch {
@@ -265,6 +279,11 @@ func (c *Client) load() error {
 				return err
 			}
 			entries = append(entries, e)
+		case strings.HasPrefix(key, keyGone):
+			c.gone[key[len(keyGone):]], err = readRanges(value)
+		case strings.HasPrefix(key, keyDue), strings.HasPrefix(key, keyKept),
+			strings.HasPrefix(key, keyLocal), strings.HasPrefix(key, keyInserted):
+			err = rows.read(key, value, c)
 		case strings.HasPrefix(key, keyNet):
 			if s := readSearch(value); s != nil { // what cannot be read is learnt again
 				c.beats[key[len(keyNet):]] = s
@@ -272,7 +291,9 @@ func (c *Client) load() error {
 		}
 		return err
 	})
-	if err != nil {
+	if err == nil {
+		rows.place(c)
+	} else {
 		entries = nil
 	}
 	for _, e := range underWay {

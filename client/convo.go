@@ -5,6 +5,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
+
+	"github.com/anser-im/anser/wire"
 )
 
 // convo is what this device holds of one conversation: which numbers and changes the
@@ -240,16 +242,40 @@ func (c *convo) change(ver uint64, ch *Change, out give) bool {
 }
 
 // alter answers whether the application has the message that ch alters. If it has not
-// been given yet, the message as it is now takes its place.
+// been given yet, the message as it is now takes its place; one that was deleted is
+// settled.
 func (c *convo) alter(ch *Change, out give) bool {
-	if ch.Message == nil || ch.Seq <= c.done {
+	switch {
+	case ch.Seq <= c.done:
 		return true
-	}
-	if c.covered.has(ch.Seq) && c.held[ch.Seq] == nil {
+	case ch.Kind == wire.ChangeDelete:
+		c.unhold(ch.Seq) // its number stays covered; one that has not come is settled when it is fetched
+		return false
+	case ch.Message == nil:
+		return true
+	case c.covered.has(ch.Seq) && c.held[ch.Seq] == nil && ch.Kind != wire.ChangeRestore:
 		return true // settled ahead of its turn: a message of this device
+	case c.covered.has(ch.Seq) && c.held[ch.Seq] == nil:
+		c.covered = c.covered.remove(ch.Seq) // it is there again
 	}
 	c.message(ch.Message, out)
 	return false
+}
+
+// withdraw settles from..to, which the user has deleted for himself: what is held of it
+// is not given out.
+func (c *convo) withdraw(from, to uint64, out give) {
+	if from = max(from, c.done+1); from > to || to > maxNumber || !c.met {
+		return
+	}
+	for n := range c.held {
+		if n >= from && n <= to {
+			c.unhold(n)
+		}
+	}
+	c.head = max(c.head, to)
+	c.covered = c.covered.add(from, to)
+	c.advance(out)
 }
 
 // record is the convo as it is kept: what is held only in memory is not covered there,

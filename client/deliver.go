@@ -41,11 +41,20 @@ func (b *batch) empty() bool { return len(b.events) == 0 && len(b.convs) == 0 &&
 // deliverLoop is the one goroutine that gives the application what arrives and keeps
 // how far it has got. It ends with ctx, or with the error of a store that failed.
 func (c *Client) deliverLoop(ctx context.Context) error {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		items := c.inbox.take(maxBatch)
-		if len(items) == 0 && !c.searchDirty() {
+		wait, expiry := c.untilExpiry()
+		if len(items) == 0 && !c.searchDirty() && (wait > 0 || !expiry) {
+			if !expiry {
+				wait = time.Hour
+			}
+			timer.Reset(min(wait, time.Hour)) // and look again: the clock may be set
 			select {
 			case <-c.inbox.wake:
+				continue
+			case <-timer.C:
 				continue
 			case <-ctx.Done():
 				return nil
@@ -56,6 +65,7 @@ func (c *Client) deliverLoop(ctx context.Context) error {
 		for i := range items {
 			c.apply(&items[i], b)
 		}
+		c.expire(b)
 		c.keepSearches(b)
 		c.mu.Unlock()
 		if err := c.commit(ctx, b); err != nil {

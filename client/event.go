@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,10 @@ const (
 	// EventStatus: Message has no number and is kept nowhere.
 	EventStatus
 
-	// EventChange: Change altered a message that was delivered before.
+	// EventChange: Change altered a message that was delivered before: put
+	// Change.Message in its place. With the kind delete there is none: take it away; with
+	// restore it is there again. The changes that this device made are told by the answers
+	// of their verbs; as events only where Options.Keep is set, or where one verb made many.
 	EventChange
 
 	// EventSent: Sent is a message of this device that the server has accepted, in this
@@ -46,15 +50,28 @@ const (
 	// EventLeft: this user is no longer in Conv; remove it and its history.
 	EventLeft
 
-	// EventSelf: Change tells of this user's own account: a block or its end.
+	// EventSelf: Change tells of this user's own account: a block or its end, made by
+	// another device.
 	EventSelf
 
 	// EventSynced: everything that had been missed while away has been delivered.
 	EventSynced
+
+	// EventNoted: Note is what another device of this user has set: a draft, the profile,
+	// what he wants to be notified of, something saved or a reminder that is due.
+	EventNoted
+
+	// EventDeleted: this user deleted the messages Ranges of Conv for himself alone, on
+	// one of his devices: take them away.
+	EventDeleted
+
+	// EventExpired: the time of the messages Ranges of Conv is over: take them away. The
+	// client knows it of the messages it was given in this Store, by the server's clock.
+	EventExpired
 )
 
 var eventNames = [...]string{"none", "message", "status", "change", "sent", "failed",
-	"conversation", "info", "reset", "left", "self", "synced"}
+	"conversation", "info", "reset", "left", "self", "synced", "noted", "deleted", "expired"}
 
 func (k EventKind) String() string {
 	if k < 0 || int(k) >= len(eventNames) {
@@ -73,28 +90,59 @@ type Event struct {
 	Err          error
 	Conversation *Conversation
 	Info         *Info
+	Note         *Note
+	Ranges       []Range
 }
 
-// Change is an edit or recall of a message, or a change of this user's account.
+// Range is the numbers From..To, both inclusive.
+type Range struct{ From, To uint64 }
+
+// Note is one thing that is kept for this user on the server and told to all his
+// devices. Ask the verb for what it is now: Drafts, Profiles, Notify, Saved, Reminders.
+type Note struct {
+	Key   string // draft/<conv>, profile, notify, saved/..., reminder/<id>
+	Value []byte // what it holds, as the server keeps it
+	Gone  bool   // it was removed
+}
+
+// What notes are about: what their Key begins with.
+const (
+	NoteDraft    = "draft/" // + address
+	NoteProfile  = "profile"
+	NoteNotify   = "notify"
+	NoteQuiet    = "quiet/" // + address
+	NoteSaved    = "saved/"
+	NoteReminder = "reminder/" // + id
+)
+
+// Change is a change of a message, or of this user's account.
 type Change struct {
 	Ver     uint64 // number in the conversation's change log
 	Seq     uint64 // of the message it altered
-	Kind    string // wire.ChangeEdit ...
+	Kind    string // wire.ChangeEdit, ChangeRecall, ChangeReact, ChangeExpand, ChangePin, ChangeDelete, ChangeRestore, ChangeBurn ...
 	By      string
 	Device  string
 	ID      string // client id of the change
 	Time    time.Time
 	Peer    string   // of a block
-	Message *Message // as it is now; ignore it if the one you hold has no lower Ver
+	Message *Message // as it is now; ignore it if the one you hold has no lower Ver; nil with delete
+	Added   []string // react: keys that By added
+	Removed []string // react: keys that By took away
+
+	note *Note // of the kind note
 }
 
 func changeOf(conv string, c *wire.Change) *Change {
 	out := &Change{
 		Ver: c.Ver, Seq: c.Seq, Kind: strings.Clone(c.Kind), By: strings.Clone(c.By),
 		Device: strings.Clone(c.Device), ID: strings.Clone(c.Id), Time: timeOf(c.Time), Peer: strings.Clone(c.Peer),
+		Added: cloneStrings(c.Added), Removed: cloneStrings(c.Removed),
 	}
 	if c.Message != nil {
 		out.Message = messageOf(conv, c.Message)
+	}
+	if c.Kind == wire.ChangeNote {
+		out.note = &Note{Key: strings.Clone(c.Key), Value: slices.Clone(c.Value), Gone: c.Value == nil}
 	}
 	return out
 }
@@ -119,7 +167,8 @@ type Head struct {
 	Members   int
 }
 
-// Mine is what this user's own row of a conversation says.
+// Mine is what this user's own row of a conversation says. All numbers are absolute:
+// show them as they are.
 type Mine struct {
 	From      uint64 // the first number this user may see
 	Read      uint64
@@ -129,6 +178,22 @@ type Mine struct {
 	Role      string // wire.RoleOwner ...; empty = not in it
 	Left      bool
 	Blocked   bool // direct: this user blocked the peer
+
+	Settings   Settings  // what he has set for it
+	Gone       []Range   // deleted for him alone
+	Nick       string    // his name in this group
+	MutedUntil time.Time // he may not send before; zero = he may
+}
+
+// Settings are what this user has set for a conversation, on all his devices.
+type Settings struct {
+	Pinned   time.Time // since when; zero = it is not
+	Level    string    // what he is notified of: wire.LevelAll ...; empty = as inherited
+	Hidden   uint64    // out of the list until a message above this number comes; 0 = it is not
+	Archived bool
+	Marked   bool // marked unread by hand
+	Tags     []string
+	Remark   string // his own name for it
 }
 
 // Peer is what the other one of a direct conversation has.
@@ -151,6 +216,7 @@ type Group struct {
 	History string // wire.HistoryJoined, wire.HistoryAll
 	Members int
 	Owner   string
+	Mute    bool // only owner and admins may send
 }
 
 // Conversation is one conversation as the server sees it. Parts that it has not are
@@ -162,6 +228,10 @@ type Conversation struct {
 	Peer  *Peer    // direct
 	Group *Group   // group
 	Last  *Message // the newest message that people see, if it came along
+
+	Digest string // one line for the newest message that people see, in this device's language
+	Level  string // what this user is notified of, after all that is inherited
+	Recent *Page  // the newest messages, if they came along
 }
 
 func headOf(h *wire.Head) *Head {
@@ -176,8 +246,17 @@ func mineOf(m *wire.Mine) *Mine {
 	if m == nil {
 		return nil
 	}
-	return &Mine{From: m.From, Read: m.Read, Unread: m.Unread, UnreadAll: m.UnreadAll,
-		Mentions: m.Mentions, Role: strings.Clone(m.Role), Left: m.Left, Blocked: m.Blocked}
+	out := &Mine{From: m.From, Read: m.Read, Unread: m.Unread, UnreadAll: m.UnreadAll,
+		Mentions: m.Mentions, Role: strings.Clone(m.Role), Left: m.Left, Blocked: m.Blocked,
+		Nick: strings.Clone(m.Nick), MutedUntil: timeOf(m.MutedUntil)}
+	if s := m.Settings; s != nil {
+		out.Settings = Settings{Pinned: timeOf(s.Pinned), Level: strings.Clone(s.Level), Hidden: s.Hidden, Archived: s.Archived,
+			Marked: s.Marked, Tags: cloneStrings(s.Tags), Remark: strings.Clone(s.Remark)}
+	}
+	for _, r := range m.Gone {
+		out.Gone = append(out.Gone, Range{r.From, r.To})
+	}
+	return out
 }
 
 func peerOf(p *wire.Peer) *Peer {
@@ -192,7 +271,7 @@ func groupOf(g *wire.Group) *Group {
 		return nil
 	}
 	return &Group{ID: strings.Clone(g.Id), Name: strings.Clone(g.Name), Join: strings.Clone(g.Join),
-		History: strings.Clone(g.History), Members: int(g.Members), Owner: strings.Clone(g.Owner)}
+		History: strings.Clone(g.History), Members: int(g.Members), Owner: strings.Clone(g.Owner), Mute: g.Mute}
 }
 
 func infoOf(s *wire.State) *Info {
@@ -204,7 +283,8 @@ func infoOf(s *wire.State) *Info {
 }
 
 func conversationOf(c *wire.Conversation) *Conversation {
-	out := &Conversation{Conv: strings.Clone(c.Conv), Peer: peerOf(c.Peer), Group: groupOf(c.Group)}
+	out := &Conversation{Conv: strings.Clone(c.Conv), Peer: peerOf(c.Peer), Group: groupOf(c.Group),
+		Digest: strings.Clone(c.Digest), Level: strings.Clone(c.Level)}
 	if h := headOf(c.Head); h != nil {
 		out.Head = *h
 	}
@@ -212,9 +292,11 @@ func conversationOf(c *wire.Conversation) *Conversation {
 		out.Mine = *m
 	}
 	if c.Page != nil {
-		for _, m := range c.Page.Messages {
-			if m.Flags&wire.FlagPersist != 0 {
-				out.Last = messageOf(out.Conv, m) // ascending: the last one stays
+		out.Recent = &Page{From: c.Page.From, To: c.Page.To, Head: out.Head,
+			Messages: attach(messagesOf(out.Conv, c.Page.Messages), c.Page.Extras)}
+		for _, m := range out.Recent.Messages {
+			if m.Shown() {
+				out.Last = m // ascending: the last one stays
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"time"
 
 	"github.com/anser-im/anser/wire"
 )
@@ -30,6 +31,8 @@ func (c *Client) GroupCreate(ctx context.Context, g NewGroup) (conv string, grou
 type Member struct {
 	User, Role string
 	Online     bool
+	Nick       string    // his name in this group
+	MutedUntil time.Time // he may not send before; zero = he may
 }
 
 // GroupMembers lists members by user id from after on, at most limit (0 = 100, at most
@@ -38,7 +41,7 @@ func (c *Client) GroupMembers(ctx context.Context, conv, after string, limit int
 	r := new(wire.GroupMembersResponse)
 	err = c.do(ctx, wire.MethodGroupMembers, &wire.GroupMembersRequest{Conv: conv, After: after, Limit: uint32(max(limit, 0))}, r, true)
 	for _, m := range r.Members {
-		members = append(members, Member{User: m.User, Role: m.Role, Online: m.Online})
+		members = append(members, Member{User: m.User, Role: m.Role, Online: m.Online, Nick: m.Nick, MutedUntil: timeOf(m.MutedUntil)})
 	}
 	return members, r.More, err
 }
@@ -83,4 +86,26 @@ func (c *Client) Join(ctx context.Context, conv string) error {
 // Leave leaves a group. An owner hands it over by leaving; the last one out closes it.
 func (c *Client) Leave(ctx context.Context, conv string) error {
 	return c.do(ctx, wire.MethodLeave, &wire.LeaveRequest{Conv: conv}, new(wire.GroupChangeResponse), true)
+}
+
+// GroupMute forbids members to send until a time; the zero time lifts that. Owner and
+// admins may, and only to those whose role is lower. At most 100 users a call.
+func (c *Client) GroupMute(ctx context.Context, conv string, until time.Time, users ...string) error {
+	return c.do(ctx, wire.MethodGroupMute, &wire.GroupMuteRequest{Conv: conv, Users: users, Until: millis(until)},
+		new(wire.GroupChangeResponse), true)
+}
+
+// GroupMuteAll forbids everybody but owner and admins to send, or allows it again.
+func (c *Client) GroupMuteAll(ctx context.Context, conv string, mute bool) error {
+	return c.do(ctx, wire.MethodGroupMute, &wire.GroupMuteRequest{Conv: conv, All: &mute}, new(wire.GroupChangeResponse), true)
+}
+
+// GroupNick sets this user's name in a group, at most 128 bytes; empty = none.
+func (c *Client) GroupNick(ctx context.Context, conv, nick string) error {
+	return c.GroupNickOf(ctx, conv, "", nick)
+}
+
+// GroupNickOf sets another member's name in a group; owner and admins may.
+func (c *Client) GroupNickOf(ctx context.Context, conv, user, nick string) error {
+	return c.do(ctx, wire.MethodGroupNick, &wire.GroupNickRequest{Conv: conv, User: user, Nick: nick}, new(wire.GroupChangeResponse), true)
 }

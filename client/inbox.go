@@ -20,6 +20,7 @@ type item struct {
 	changes *wire.ChangesResponse
 	welcome *wire.Welcome // of a new link
 	own     *ownChange    // a change that this device made and was answered
+	mine    *ownRow       // the user's row after a verb of this device
 	synced  bool          // nothing is missing
 
 	// floors is how far each conversation had been delivered when sync, meet or page was
@@ -38,6 +39,12 @@ type outcome struct {
 type ownChange struct {
 	conv string
 	ver  uint64
+	many bool // the newest of several
+}
+
+type ownRow struct {
+	conv string
+	mine *wire.Mine
 }
 
 type pageResult struct {

@@ -599,7 +599,7 @@ func TestVerbs(t *testing.T) {
 			first(c.Range(ctx, "u/bob", 1, 5, 2)),
 			first(c.History(ctx, "u/bob", 5, 2)),
 			first(c.Changes(ctx, "u/bob", 3, 4)),
-			first(c.Recall(ctx, "u/bob", 1)),
+			first(c.Recall(ctx, "u/bob", 1, client.Silently)),
 			first(c.Edit(ctx, "u/bob", 1, client.Outgoing{ID: "e", Body: []byte(`{}`), Digest: "d", MentionsAll: true})),
 			first(c.Mentions(ctx, "u/bob", 9)),
 			first(c.Devices(ctx)),

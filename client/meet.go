@@ -36,6 +36,7 @@ func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	if w.Conv != "me" {
 		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
 	}
+	c.withdrawn(cv, w.Mine, b) // of what was delivered before
 	if !cv.met {
 		cv.begin(c.begins(cv, w, head)-1, min(w.Head.GetVer(), maxNumber))
 	}
@@ -43,6 +44,7 @@ func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	cv.head = max(cv.head, head)
 	cv.headVer = max(cv.headVer, min(w.Head.GetVer(), maxNumber))
 	cv.skipTo(w.Mine.GetFrom(), out)
+	c.withdrawn(cv, w.Mine, b) // what was not is settled
 	if p := w.Page; p != nil {
 		cv.page(p.From, p.To, messagesOf(w.Conv, p.Messages), out)
 	}
@@ -76,6 +78,7 @@ func (c *Client) restart(addr string, b *batch) *convo {
 	cv.rebuilt = true
 	c.convs[addr] = cv
 	b.keep(cv)
+	c.void(addr, b)
 	b.event(Event{Kind: EventReset, Conv: addr})
 	return cv
 }
@@ -86,6 +89,7 @@ func (c *Client) forget(addr string, b *batch) {
 		delete(c.convs, addr)
 		b.drop(addr)
 	}
+	c.void(addr, b)
 	c.todo.drop(addr)
 	b.event(Event{Kind: EventLeft, Conv: addr})
 }

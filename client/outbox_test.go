@@ -358,7 +358,7 @@ func TestOutboxOrder(t *testing.T) {
 		f.send = func(*wire.Send) *wire.SendAck { return &wire.SendAck{} }
 		a := start(t, f, func(o *client.Options) { o.Store = store })
 		settle(time.Second)
-		p, err := a.c.Send(ctx, "u/bob", client.Outgoing{Flags: client.Flags(wire.FlagStatus)})
+		p, err := a.c.Send(ctx, "u/bob", client.Outgoing{Flags: new(client.Status)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -376,7 +376,7 @@ func TestOutboxOrder(t *testing.T) {
 		f.locked(func() { f.refuse["tcp://one:1"] = true })
 		f.drop()
 		settle(time.Second)
-		if _, err := a.c.Send(ctx, "u/bob", client.Outgoing{Flags: client.Flags(wire.FlagStatus)}); !errors.Is(err, client.ErrOffline) {
+		if _, err := a.c.Send(ctx, "u/bob", client.Outgoing{Flags: new(client.Status)}); !errors.Is(err, client.ErrOffline) {
 			t.Errorf("without a connection: %v", err)
 		}
 	})
@@ -541,7 +541,9 @@ func TestSendRefusesHere(t *testing.T) {
 			{"u/" + strings.Repeat("b", 65), client.Text("x"), wire.CodeInvalid},
 			{"u/bob", client.Outgoing{ID: strings.Repeat("i", 65)}, wire.CodeInvalid},
 			{"u/bob", client.Outgoing{ID: "用户"}, wire.CodeInvalid},
-			{"u/bob", client.Outgoing{Type: "app:crad"}, wire.CodeInvalid},
+			{"u/bob", client.Outgoing{Type: "app:crad"}, wire.CodeNoType},
+			{"u/bob", client.Outgoing{Type: "an:txet"}, wire.CodeNoType},
+			{"u/bob/" + strings.Repeat("l", 21), client.Text("x"), wire.CodeInvalid},
 			{"u/\xff", client.Text("x"), wire.CodeInvalid},
 			{"u/bob", client.Outgoing{Digest: "\xff"}, wire.CodeInvalid},
 			{"u/bob", client.Outgoing{Mentions: []string{"bob", "\xc3"}}, wire.CodeInvalid},

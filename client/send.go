@@ -66,8 +66,8 @@ func (p *Pending) finish(s Sent, err error) {
 //
 // A STATUS message is for now: it is not kept, and fails with its connection.
 //
-// Errors: ErrOutboxFull; ErrOffline for a STATUS message; the store's; *Error with CodeInvalid or CodeTooLarge for what
-// no server would take.
+// Errors: ErrOutboxFull; ErrOffline for a STATUS message; the store's; *Error with CodeInvalid, CodeNoType or CodeTooLarge for
+// what no server would take.
 func (c *Client) Send(ctx context.Context, conv string, m Outgoing) (*Pending, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -93,6 +93,16 @@ func (c *Client) Send(ctx context.Context, conv string, m Outgoing) (*Pending, e
 	return p, nil
 }
 
+// SendValue is Send for a body in Go: of a type that is registered, or one of ours
+// (&VoiceBody{...}). Use Encode to set more than the body.
+func (c *Client) SendValue(ctx context.Context, conv string, v any) (*Pending, error) {
+	m, err := Encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return c.Send(ctx, conv, m)
+}
+
 // enqueue puts the message into the outbox and into tx. A nil entry with a Pending
 // means that it is there already.
 func (c *Client) enqueue(tx Tx, conv string, m Outgoing) (*entry, *Pending, error) {
@@ -110,7 +120,9 @@ func (c *Client) enqueue(tx Tx, conv string, m Outgoing) (*entry, *Pending, erro
 		return nil, nil, err
 	}
 	m.Body, m.Mentions, m.To = slices.Clone(m.Body), slices.Clone(m.Mentions), slices.Clone(m.To)
-	e := &entry{frame: m.frame(conv), created: time.Now(), status: m.Flags != nil && *m.Flags&wire.FlagStatus != 0}
+	m.MentionRoles = slices.Clone(m.MentionRoles)
+	e := &entry{frame: m.frame(conv), created: time.Now()}
+	e.status = e.frame.Flags != nil && *e.frame.Flags&wire.FlagStatus != 0
 	e.size = e.frame.SizeVT() + 512
 	if e.size > wire.MaxFrame {
 		return nil, nil, &Error{Code: wire.CodeTooLarge, Message: fmt.Sprintf("the message has %d bytes", e.size-512)}
@@ -224,16 +236,29 @@ func (c *Client) Outbox() []Queued {
 	return out
 }
 
+// maxLine is the most bytes of the name of a business conversation.
+const maxLine = 20
+
+// LineOf is the address of the business conversation with user that is called line:
+// beside the plain one, with history and unread count of its own. line has 1-20 bytes.
+func LineOf(user, line string) string { return "u/" + user + "/" + line }
+
 // check refuses what no server would take.
 func (c *Client) check(conv string, m *Outgoing) error {
 	bad := func(format string, args ...any) error {
 		return &Error{Code: wire.CodeInvalid, Message: fmt.Sprintf(format, args...)}
 	}
 	kind, id, ok := strings.Cut(conv, "/")
-	texts := append([]string{conv, m.Type, m.Digest, m.Push}, m.Mentions...)
+	line := ""
+	if kind == "u" { // a business conversation has its name behind a second slash
+		id, line, _ = strings.Cut(id, "/")
+	}
+	texts := slices.Concat([]string{conv, m.Type, m.Digest, m.Push}, m.Mentions, m.MentionRoles, m.To)
 	switch {
-	case !allUTF8(append(texts, m.To...)...):
+	case !allUTF8(texts...):
 		return bad("a text is not UTF-8") // the server would end the link over it
+	case len(line) > maxLine:
+		return bad("the name of the business conversation has %d bytes; at most %d are allowed", len(line), maxLine)
 	case !ok || id == "" || !strings.Contains("ugrcs", kind) || len(kind) != 1 || len(id) > 64:
 		return bad("%q is no address of a conversation: write u/<user> or g/<group>", conv)
 	case len(m.ID) > 64:
@@ -242,8 +267,8 @@ func (c *Client) check(conv string, m *Outgoing) error {
 		return bad("the client id holds a space or a character that is not printable ASCII")
 	case len(m.Type) > 64:
 		return bad("the type has %d bytes; at most 64 are allowed", len(m.Type))
-	case !strings.HasPrefix(m.Type, "an:") && !c.types[m.Type]:
-		return bad("the type %q is not known: name it in Options.Types", m.Type)
+	case registered(m.Type) == nil && !c.types[m.Type]:
+		return &Error{Code: wire.CodeNoType, Message: fmt.Sprintf("the type %q is not registered: see client.Register", m.Type)}
 	}
 	return nil
 }

@@ -2,7 +2,7 @@ package client
 
 // Store keeps what the client must not forget: how far each conversation has been
 // delivered, the messages that wait to be sent, and what was learnt of networks. It is
-// small: some 50 bytes a conversation, and the outbox.
+// small: some 50 bytes a conversation, and the outbox; and what Options.Keep asks for.
 //
 // NewMemStore and OpenFileStore are two. Write your own over your database to keep a
 // message and the mark that says it was delivered in one transaction: then none is
@@ -45,11 +45,16 @@ type Tx interface {
 
 // Keys of the store. A new version of this package reads what older ones wrote.
 const (
-	keyEpoch  = "epoch"  // the server's epoch under which the cursors hold
-	keyToken  = "sync"   // where the next Sync goes on
-	keyUser   = "user"   // whose store this is
-	keyDevice = "device" // the device id, if the server gave it
-	keyConv   = "c/"     // + address: a conv record
-	keyOut    = "o/"     // + 16 hex digits: an outbox record; their order is the sends'
-	keyNet    = "n/"     // + network label: a search record
+	keyEpoch    = "epoch"  // the server's epoch under which the cursors hold
+	keyToken    = "sync"   // where the next Sync goes on
+	keyUser     = "user"   // whose store this is
+	keyDevice   = "device" // the device id, if the server gave it
+	keyConv     = "c/"     // + address: a conv record
+	keyOut      = "o/"     // + 16 hex digits: an outbox record; their order is the sends'
+	keyNet      = "n/"     // + network label: a search record
+	keyGone     = "g/"     // + address: what the user deleted for himself
+	keyDue      = "x/"     // + address, 0 and 16 hex digits: when a message goes away, 8 bytes
+	keyKept     = "m/"     // the same: a message that is kept here
+	keyLocal    = "f/"     // the same: the application's fields of it, JSON
+	keyInserted = "i/"     // + address, 0 and id: a message that the application inserted, JSON
 )

@@ -34,6 +34,12 @@ func (c *Client) Range(ctx context.Context, conv string, from, to uint64, limit 
 	return c.page(ctx, &wire.PageRequest{Conv: conv, From: from, To: to, Limit: uint32(max(limit, 0))})
 }
 
+// Around reads the messages around the number seq, to jump there: half of limit (0 = 50,
+// at most 200) before it, the rest from it on.
+func (c *Client) Around(ctx context.Context, conv string, seq uint64, limit int) (*Page, error) {
+	return c.page(ctx, &wire.PageRequest{Conv: conv, Around: seq, Limit: uint32(max(limit, 0))})
+}
+
 func (c *Client) page(ctx context.Context, req *wire.PageRequest) (*Page, error) {
 	r := new(wire.PageResponse)
 	if err := c.do(ctx, wire.MethodPage, req, r, true); err != nil {
@@ -41,7 +47,9 @@ func (c *Client) page(ctx context.Context, req *wire.PageRequest) (*Page, error)
 	}
 	p := &Page{}
 	if r.Range != nil {
-		p.From, p.To, p.Messages = r.Range.From, r.Range.To, messagesOf(req.Conv, r.Range.Messages)
+		p.From, p.To = r.Range.From, r.Range.To
+		p.Messages = attach(messagesOf(req.Conv, r.Range.Messages), r.Range.Extras)
+		c.tellKept(req.Conv, r.Range.Extras)
 	}
 	if r.Head != nil {
 		p.Head = *headOf(r.Head)
@@ -84,39 +92,6 @@ func (c *Client) Read(ctx context.Context, conv string, seq uint64) (Mine, error
 		return *m, nil
 	}
 	return Mine{}, nil
-}
-
-// Recall takes a message back; its body is gone for everybody. It answers the number of
-// the change. The answer stands for the event: EventChange tells of the changes of
-// others, and of this user's other devices.
-func (c *Client) Recall(ctx context.Context, conv string, seq uint64) (ver uint64, err error) {
-	r := new(wire.ChangeResponse)
-	err = c.do(ctx, wire.MethodRecall, &wire.RecallRequest{Conv: conv, Seq: seq, Id: newID()}, r, true)
-	return c.changed(conv, r.Ver, err)
-}
-
-// Edit gives a message another body and digest, and, if it names any, other mentions.
-// Type and flags of m are not used. It answers the number of the change.
-func (c *Client) Edit(ctx context.Context, conv string, seq uint64, m Outgoing) (ver uint64, err error) {
-	req := &wire.EditRequest{Conv: conv, Seq: seq, Id: m.ID, Body: m.Body, Digest: m.Digest}
-	if req.Id == "" {
-		req.Id = newID()
-	}
-	if m.MentionsAll || len(m.Mentions) > 0 {
-		req.Mentions = &wire.Mentions{All: m.MentionsAll, Users: m.Mentions}
-	}
-	r := new(wire.ChangeResponse)
-	err = c.do(ctx, wire.MethodEdit, req, r, true)
-	return c.changed(conv, r.Ver, err)
-}
-
-// changed notes a change of our own as settled.
-func (c *Client) changed(conv string, ver uint64, err error) (uint64, error) {
-	if err != nil {
-		return 0, err
-	}
-	c.inbox.put(item{own: &ownChange{conv, ver}}, 0)
-	return ver, nil
 }
 
 // Conversation asks how a conversation stands.

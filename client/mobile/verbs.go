@@ -34,7 +34,7 @@ func (m *Outgoing) message() (client.Outgoing, error) {
 	out := client.Outgoing{ID: m.ID, Type: m.Type, Body: m.Body, Digest: m.Digest, Mentions: m.Mentions.slice(),
 		MentionsAll: m.MentionsAll, ReplyTo: number(m.ReplyTo), Thread: number(m.Thread), Push: m.PushText, To: m.To.slice()}
 	if m.Flags >= 0 {
-		out.Flags = client.Flags(uint32(m.Flags))
+		out.Flags = new(client.Flags(m.Flags))
 	}
 	if m.ExpiresMillis > 0 {
 		out.Expires = time.UnixMilli(m.ExpiresMillis)
@@ -132,7 +132,7 @@ func (c *Client) Recall(conv string, seq int64) (ver int64, err error) {
 	ctx, cancel := c.ctx()
 	defer cancel()
 	v, err := c.c.Recall(ctx, conv, number(seq))
-	return int64(v), coded(err)
+	return int64(v.Ver), coded(err)
 }
 
 // Edit gives a message another body, digest and mentions.
