@@ -68,7 +68,7 @@ func (s *Session) TypeRemove(ctx context.Context, name string) error {
 func (s *Session) editing(q *EditRequest, m *im.Message, mentions *im.Mentions) (*store.ChangeOp, error) {
 	op := &store.ChangeOp{Kind: im.Edit, Body: q.Body, Digest: q.Digest, Mentions: mentions}
 	if types := s.c.cfg.Types; types != nil {
-		as := im.Message{Type: m.Type, Sender: m.Sender, Flags: m.Flags, Body: q.Body, Digest: q.Digest, Mentions: mentions}
+		as := im.Message{Type: m.Type, Sender: m.Sender, Flags: m.Flags, Burn: m.Burn, Body: q.Body, Digest: q.Digest, Mentions: mentions}
 		if err := types.Check(&as, s.app); err != nil {
 			return nil, err
 		}

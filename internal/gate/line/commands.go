@@ -168,7 +168,7 @@ func (c *conn) cmdHistory(ctx context.Context, rest string) error {
 	lines := make([]string, 0, len(page.Messages)+1)
 	for _, m := range page.Messages {
 		if m.Shown() {
-			lines = append(lines, fmt.Sprintf("#%d %s <%s> %s", m.Seq, time.UnixMilli(m.Time).UTC().Format("2006-01-02 15:04:05Z"), m.Sender, digest(m)))
+			lines = append(lines, fmt.Sprintf("#%d %s <%s> %s", m.Seq, time.UnixMilli(m.Time).UTC().Format("2006-01-02 15:04:05Z"), m.Sender, digest(m, c.sess.Digest)))
 		}
 	}
 	c.write(append(lines, fmt.Sprintf("+OK %d messages of %s", len(lines), addr))...)

@@ -199,20 +199,20 @@ func (c *conn) show(it core.Item) string {
 		}
 		c.given[it.Addr] = it.Seq
 	}
-	return describe(c.sess.User(), it)
+	return describe(c.sess.User(), it, c.sess.Digest)
 }
 
 // describe is the line for an event; "" for what a line cannot tell or need not.
-func describe(me im.UserID, it core.Item) string {
+func describe(me im.UserID, it core.Item, of func(*im.Message) string) string {
 	switch {
 	case it.Msg != nil && (it.Msg.Shown() || it.Msg.Flags&im.Status != 0):
-		return fmt.Sprintf("<%s> %s", who(it.Addr, it.Msg.Sender, me), digest(it.Msg))
+		return fmt.Sprintf("<%s> %s", who(it.Addr, it.Msg.Sender, me), digest(it.Msg, of))
 	case it.Change != nil && it.Change.Msg != nil && it.Change.Msg.Shown():
 		switch it.Change.Kind {
 		case im.Recall:
 			return fmt.Sprintf("* %s#%d was recalled by %s", it.Addr, it.Change.Seq, it.Change.By)
 		case im.Edit:
-			return fmt.Sprintf("* %s#%d now says: %s", it.Addr, it.Change.Seq, digest(it.Change.Msg))
+			return fmt.Sprintf("* %s#%d now says: %s", it.Addr, it.Change.Seq, digest(it.Change.Msg, of))
 		}
 	case it.State != nil && it.State.Mine != nil && it.State.Mine.Left:
 		return fmt.Sprintf("* you are no longer in %s", it.Addr)

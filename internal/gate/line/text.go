@@ -23,9 +23,8 @@ func textBody(text string) []byte {
 	return []byte(strings.TrimSuffix(b.String(), "\n"))
 }
 
-// digest is one line that stands for m: its text, or what it says of itself, or its
-// type.
-func digest(m *im.Message) string {
+// digest is one line that stands for m: its text, or what of says of it, or its type.
+func digest(m *im.Message, of func(*im.Message) string) string {
 	switch {
 	case m.Recalled:
 		return "(recalled)"
@@ -37,8 +36,8 @@ func digest(m *im.Message) string {
 			return clean(*t.Content)
 		}
 	}
-	if m.Digest != "" {
-		return clean(m.Digest)
+	if d := of(m); d != "" {
+		return clean(d)
 	}
 	return "[" + clean(m.Type) + "]"
 }
