@@ -32,7 +32,7 @@ func check(op store.Op) error {
 		}
 	case *store.SetOp:
 		if len(o.Gone) > store.MaxGone {
-			return errGone()
+			return store.ErrGone()
 		}
 	case *store.NoteOp:
 		return checkNote(o)

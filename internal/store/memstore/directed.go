@@ -1,11 +1,6 @@
 package memstore
 
-import (
-	"slices"
-
-	"github.com/anser-im/anser/internal/im"
-	"github.com/anser-im/anser/internal/store"
-)
+import "github.com/anser-im/anser/internal/im"
 
 // direct lists m, which is for some members only, for those of them who are in and
 // have not read so far, where it counts; or takes it off their lists.
@@ -17,17 +12,9 @@ func (st *state) direct(c *conv, m *im.Message, on bool) {
 		if u == m.Sender || !c.in(u) {
 			continue
 		}
-		r := c.row(u)
-		if m.Seq <= r.Read || slices.Contains(r.Directed, m.Seq) == on || on && r.Hides(m.Seq) {
-			continue
+		r := *c.row(u)
+		if on && r.List(m.Seq) || !on && r.Unlist(m.Seq) {
+			st.own(c, u).Directed = r.Directed
 		}
-		own := st.own(c, u)
-		if !on {
-			own.Directed = slices.DeleteFunc(slices.Clone(own.Directed), func(s im.Seq) bool { return s == m.Seq })
-			continue
-		}
-		own.Directed = append(slices.Clone(own.Directed), m.Seq)
-		slices.Sort(own.Directed)
-		own.Directed = own.Directed[max(0, len(own.Directed)-store.MaxDirected):]
 	}
 }

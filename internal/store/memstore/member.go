@@ -67,43 +67,24 @@ func (st *state) member(o *store.MemberOp) error {
 
 // setRole gives one user his role, nick and mute. before is what a newcomer begins with.
 func (st *state) setRole(c *conv, o *store.MemberOp, set store.RoleSet, before store.Row) {
-	r := c.rows[set.User]
-	had := im.NoRole
-	if r != nil {
-		had = r.Role
+	r, there := c.rows[set.User]
+	if !there {
+		r = &store.Row{Conv: c.head.Conv, User: set.User}
 	}
-	if had == set.Role && (had == im.NoRole || (set.Nick == nil || *set.Nick == r.Nick) && (set.Muted == nil || *set.Muted == r.MutedUntil)) {
+	had := r.Role
+	if !r.SetRole(&set, &before) {
 		return
 	}
-	if had == im.NoRole {
-		fresh := before
-		fresh.Conv, fresh.User = c.head.Conv, set.User
-		fresh.Read, fresh.ReadN, fresh.ReadNA = fresh.From-1, fresh.FromN, fresh.FromNA
-		if r != nil && r.Read > fresh.Read { // who comes back has not unread what he read
-			fresh.Read, fresh.ReadN, fresh.ReadNA = r.Read, r.ReadN, r.ReadNA
-		}
-		if r != nil { // nor has he changed his mind about the rest
-			fresh.Settings, fresh.Gone = r.Settings, r.Gone
-			fresh.Withdrawn = store.Between(r.Withdrawn, fresh.ReadN, c.head.N)
-			fresh.WithdrawA = store.Between(r.WithdrawA, fresh.ReadNA, c.head.NA)
-		}
-		r = &fresh
+	switch {
+	case had == im.NoRole:
 		c.rows[set.User] = r
 		st.list(set.User, c)
 		c.head.Members++
 		o.New = append(o.New, set.User)
-	}
-	if set.Nick != nil {
-		r.Nick = *set.Nick
-	}
-	if set.Muted != nil {
-		r.MutedUntil = *set.Muted
-	}
-	if set.Role == im.NoRole {
+	case set.Role == im.NoRole:
 		c.head.Members--
 		o.Gone = append(o.Gone, set.User)
-		r.Nick, r.MutedUntil, r.Directed = "", 0, nil
 	}
-	r.Role, r.MVer, r.Position = set.Role, c.head.MVer, st.at()
+	r.MVer, r.Position = c.head.MVer, st.at()
 	st.touch(2, 96)
 }

@@ -90,7 +90,7 @@ func checkRecords(list []store.Record) error {
 		switch r := &list[i]; {
 		case r.Kind == store.NoteRecord:
 			return im.Errorf(im.Invalid, "notes are written by NoteOp only")
-		case r.Due != 0 && r.Kind != store.TimerRecord:
+		case r.Due != 0 && r.Kind != store.TimerRecord || r.Due < 0:
 			return im.Errorf(im.Invalid, "only timers are due at some time")
 		}
 	}

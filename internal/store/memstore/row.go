@@ -84,9 +84,7 @@ func (c *conv) moveRead(u im.UserID, seq im.Seq) bool {
 		}
 	}
 	if own := c.rows[u]; own != nil {
-		own.Directed = slices.DeleteFunc(slices.Clone(own.Directed), func(s im.Seq) bool { return s <= seq })
-		own.Withdrawn = store.Between(own.Withdrawn, o.n, c.head.N)
-		own.WithdrawA = store.Between(own.WithdrawA, o.na, c.head.NA)
+		*own = *c.trimmed(own)
 	}
 	return true
 }
@@ -110,6 +108,15 @@ func (st *state) read(o *store.ReadOp) error {
 	return nil
 }
 
+// trimmed is own without what stands at or below its user's cursor.
+func (c *conv) trimmed(own *store.Row) *store.Row {
+	r := *c.row(own.User)
+	r.Trim()
+	out := *own
+	out.Directed, out.Withdrawn, out.WithdrawA = r.Directed, r.Withdrawn, r.WithdrawA
+	return &out
+}
+
 // withdrawOwn takes m, which was sent for its sender without moving his cursor, out of
 // his unread.
 func (st *state) withdrawOwn(c *conv, m *im.Message) {
@@ -117,7 +124,10 @@ func (st *state) withdrawOwn(c *conv, m *im.Message) {
 	if !o.counted && !o.called || !c.in(m.Sender) {
 		return
 	}
-	st.withdrawFor(c, st.own(c, m.Sender), rangeOf(o.counted, o.n), rangeOf(o.called, o.na))
+	own := st.own(c, m.Sender)
+	r := *c.row(m.Sender)
+	r.Withdraw(&c.head, rangeOf(o.counted, o.n), rangeOf(o.called, o.na))
+	own.Withdrawn, own.WithdrawA = r.Withdrawn, r.WithdrawA
 }
 
 func rangeOf(is bool, n uint64) []store.Range {
@@ -127,68 +137,35 @@ func rangeOf(is bool, n uint64) []store.Range {
 	return []store.Range{{From: n, To: n}}
 }
 
-// withdrawFor adds ranges of n and na to what does not count for one user.
-func (st *state) withdrawFor(c *conv, own *store.Row, n, na []store.Range) {
-	r := c.row(own.User)
-	own.Withdrawn = store.Newest(store.Between(store.Unite(own.Withdrawn, n), r.ReadN, c.head.N), store.MaxWithdrawn)
-	own.WithdrawA = store.Newest(store.Between(store.Unite(own.WithdrawA, na), r.ReadNA, c.head.NA), store.MaxWithdrawnA)
-}
-
 func (st *state) set(o *store.SetOp) error {
 	c := st.convs[o.Conv]
 	if c == nil || !c.in(o.User) {
 		return errNoConv()
 	}
-	was, _ := c.shown(o.User)
-	gone := was.Gone
-	if len(o.Gone) > 0 {
-		gone = store.UniteGone(was.Gone, o.Gone, c.head.Seq, func(from, to im.Seq) bool {
-			for s := from; s <= to; s++ {
-				if c.messages[s] != nil {
-					return false
-				}
+	now := *c.row(o.User)
+	moved, err := now.Set(o, &c.head, func(from, to im.Seq) bool {
+		for s := from; s <= to; s++ {
+			if c.messages[s] != nil {
+				return false
 			}
-			return true
-		})
+		}
+		return true
+	})
+	if err != nil {
+		return err
 	}
-	if len(gone) > store.MaxGone {
-		return errGone()
-	}
-	now := was
-	if o.Patch != nil {
-		now.Settings = o.Patch.Apply(now.Settings)
-	}
-	now.Gone = gone
-	now.Directed = slices.DeleteFunc(slices.Clone(was.Directed), now.Hides)
-	st.withdrawFor(c, &now, o.Withdrawn, o.WithdrawA)
-	o.Row = was
-	if sameOwn(&was, &now) {
-		return nil
-	}
-	own := st.own(c, o.User)
-	own.Settings, own.Gone, own.Directed, own.Withdrawn, own.WithdrawA = now.Settings, now.Gone, now.Directed, now.Withdrawn, now.WithdrawA
-	own.Settings.Tags = slices.Clone(now.Settings.Tags)
-	for s := range c.mentions[o.User] {
-		if own.Hides(s) {
-			delete(c.mentions[o.User], s)
+	if moved {
+		own := st.own(c, o.User)
+		own.Settings, own.Gone, own.Directed, own.Withdrawn, own.WithdrawA = now.Settings, now.Gone, now.Directed, now.Withdrawn, now.WithdrawA
+		for s := range c.mentions[o.User] {
+			if own.Hides(s) {
+				delete(c.mentions[o.User], s)
+			}
 		}
 	}
-	o.Moved = true
+	o.Moved = moved
 	o.Row, _ = c.shown(o.User)
 	return nil
-}
-
-func errGone() error {
-	return im.Errorf(im.TooLarge, "more than %d separate ranges of messages would be deleted for you alone in this conversation", store.MaxGone)
-}
-
-// sameOwn says whether two rows hold the same for their user alone.
-func sameOwn(a, b *store.Row) bool {
-	x, y := a.Settings, b.Settings
-	tags := slices.Equal(x.Tags, y.Tags)
-	x.Tags, y.Tags = nil, nil
-	return tags && x.Pinned == y.Pinned && x.Level == y.Level && x.Hidden == y.Hidden && x.Archived == y.Archived && x.Marked == y.Marked && x.Remark == y.Remark &&
-		slices.Equal(a.Gone, b.Gone) && slices.Equal(a.Directed, b.Directed) && slices.Equal(a.Withdrawn, b.Withdrawn) && slices.Equal(a.WithdrawA, b.WithdrawA)
 }
 
 // Marks is store.Reader's.
@@ -205,7 +182,7 @@ func (s *Store) Marks(id im.ConvID, after im.UserID, limit int) ([]store.Row, er
 	slices.SortFunc(rows, func(a, b store.Row) int { return cmp.Compare(a.User, b.User) })
 	rows = first(rows, limit)
 	for i, r := range rows {
-		rows[i] = store.Row{User: r.User, Read: r.Read}
+		rows[i] = store.Row{User: r.User, From: r.From, Read: r.Read}
 	}
 	return rows, nil
 }

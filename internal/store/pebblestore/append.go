@@ -27,6 +27,10 @@ func (w *writer) apply(it *item) {
 		out.Err = w.change(it, o)
 	case *store.ReadOp:
 		out.Err = w.read(it, o)
+	case *store.SetOp:
+		out.Err = w.setSettings(it, o)
+	case *store.NoteOp:
+		out.Err = w.note(it, o)
 	case *store.MemberOp:
 		out.Err = w.membership(it, o)
 	case *store.BlockOp:
@@ -53,7 +57,7 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 		}
 	} else {
 		var err error
-		if c, err = w.address(it.hint, keyDirect(w.k[:0], it.s.app, pair(m.Sender, o.Peer))); err != nil {
+		if c, err = w.address(it.hint, keyLine(w.k[:0], it.s.app, pair(m.Sender, o.Peer), o.Line)); err != nil {
 			return err
 		}
 	}
@@ -81,6 +85,7 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 		}
 	}
 	var reader *member // whose cursor moves, if it stands in a row
+	var own *member    // of whom the message is withdrawn
 	if c != nil {
 		moved, err := w.moved(it.hint, c, m.Sender, o.Guard)
 		if err != nil {
@@ -94,14 +99,44 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 				return err
 			}
 		}
-	} else {
-		c = w.newDirect(it.s, pair(m.Sender, o.Peer))
+	}
+	var t ties
+	if m.ReplyTo != 0 || m.Thread != 0 {
+		if err := w.readNew(it.hint, c, m, &t); err != nil {
+			return err
+		}
+	}
+	if c != nil && m.To != nil {
+		if err := w.readDirected(it.hint, c, m); err != nil {
+			return err
+		}
+	}
+	if c != nil && needsOwn(o) {
+		var err error
+		if own, err = w.member(it.hint, c, m.Sender); err != nil {
+			return err
+		}
+	}
+	if c == nil {
+		c = w.newDirect(it.s, pair(m.Sender, o.Peer), o.Line)
 		it.fp = w.db.filter.fingerprint(it.s.app, c.id, m.Sender, m.ID)
 		o.Made = true
+		if needsOwn(o) || m.To != nil { // nothing is read: their rows hold nothing yet
+			own, _ = w.member(nil, c, m.Sender)
+			w.readDirected(nil, c, m)
+		}
 	}
 	w.send(c, m)
+	if m.ReplyTo != 0 || m.Thread != 0 {
+		w.tie(c, m, &t)
+	}
+	if m.To != nil {
+		w.direct(c, m, true)
+	}
 	if o.Read {
 		w.readOwn(c, m.Sender, reader)
+	} else if needsOwn(o) {
+		w.withdrawOwn(c, m, own)
 	}
 	if m.ID != "" {
 		w.keepID(it, c, c.id, m.Sender, m.ID, kept{kind: sent, hash: o.Hash, seq: m.Seq, time: m.Time, n: m.N})
@@ -111,10 +146,14 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 }
 
 // newDirect makes the conversation of two users.
-func (w *writer) newDirect(s *Store, users [2]im.UserID) *conv {
+func (w *writer) newDirect(s *Store, users [2]im.UserID, line string) *conv {
 	c := w.newConv(s, im.Direct)
 	h := c.now
-	w.k, w.v = keyDirect(w.k[:0], s.app, users), appendUint(w.v[:0], uint64(c.id))
+	if line != "" {
+		h.Line = strings.Clone(line)
+		w.madeLines = append(w.madeLines, madeLine{users, c})
+	}
+	w.k, w.v = keyLine(w.k[:0], s.app, users, line), appendUint(w.v[:0], uint64(c.id))
 	w.put()
 	for i, u := range users {
 		if i == 1 && u == users[0] {
@@ -154,6 +193,7 @@ func (w *writer) send(c *conv, m *im.Message) {
 	if m.Mentions != nil {
 		w.mention(c, m, m.Mentions.Users, true)
 	}
+	w.burning(c, m, true)
 	if m.Expires != 0 {
 		w.k, w.v = keyExpiry(w.k[:0], app, expiryMessage, m.Expires, c.id, m.Seq), w.v[:0]
 		w.set()
@@ -214,7 +254,7 @@ func (w *writer) kept(it *item, o *store.KeptOp) error {
 		c = w.conv(it.s, o.Conv)
 	} else {
 		var err error
-		if c, err = w.address(it.hint, keyDirect(w.k[:0], it.s.app, pair(o.Sender, o.Peer))); err != nil {
+		if c, err = w.address(it.hint, keyLine(w.k[:0], it.s.app, pair(o.Sender, o.Peer), o.Line)); err != nil {
 			return err
 		}
 	}
@@ -231,55 +271,6 @@ func (w *writer) kept(it *item, o *store.KeptOp) error {
 	o.At = c.id
 	if k != nil {
 		o.Found, o.Seq, o.Time, o.N = true, k.seq, k.time, k.n
-	}
-	return nil
-}
-
-func (w *writer) read(it *item, o *store.ReadOp) error {
-	c := w.conv(it.s, o.Conv)
-	if c == nil || c.now.Kind == im.Self {
-		return errNoConv()
-	}
-	r, m, err := w.rowOf(it.hint, c, o.User)
-	if err != nil {
-		return err
-	}
-	if !r.In() {
-		return errNoConv()
-	}
-	to := min(o.Seq, c.now.Seq)
-	if to <= r.Read {
-		o.Row = r
-		return nil
-	}
-	n, na, err := w.ordinals(it.hint, c, to)
-	if err != nil {
-		return err
-	}
-	o.Moved = true
-	if m == nil {
-		t := w.touch(c)
-		for i := range c.now.Sides {
-			if s := &c.now.Sides[i]; s.User == o.User {
-				s.Read, s.ReadN, s.ReadNA = to, n, na
-				t.did |= readAt0 << i
-				break
-			}
-		}
-		o.Row = directRow(c.now, o.User)
-		o.Row.Position = w.at()
-	} else {
-		m.row.Read, m.row.ReadN, m.row.ReadNA, m.row.Position = to, n, na, w.at()
-		w.setMember(c, m)
-		o.Row = m.row
-	}
-	if it.hint != nil {
-		for _, seq := range it.hint.mentions {
-			if seq <= to {
-				w.k = keyMention(w.k[:0], c.app.app, o.User, c.id, seq)
-				w.batch().Delete(w.k, nil)
-			}
-		}
 	}
 	return nil
 }

@@ -20,13 +20,14 @@ type conv struct {
 
 	delivered [2]atomic.Uint64       // in direct conversations: of Sides, at once
 	queued    bool                   // guarded by DB.deliveredMu: in DB.deliveries
-	members   atomic.Pointer[roster] // of other conversations; nil until somebody is looked at
+	members   atomic.Pointer[roster] // nil until somebody's row is looked at
 
 	// The rest is the writer's.
-	now   *store.Head // with all that was applied; in the commit under way if batch says so
-	batch uint64      // number of the newest batch that touched it
-	at    int         // index in writer.touched, in that batch
-	dirty bool        // now is newer than the head's row: `t` rows hold the difference
+	now     *store.Head // with all that was applied; in the commit under way if batch says so
+	batch   uint64      // number of the newest batch that touched it
+	at      int         // index in writer.touched, in that batch
+	settled im.MVer     // the newest change of the group's settings since the database was opened
+	dirty   bool        // now is newer than the head's row: `t` rows hold the difference
 }
 
 // roster is what is known of the rows of users in a conversation that is not direct.
@@ -35,7 +36,8 @@ type roster struct {
 	rows map[im.UserID]*member // guarded by mu; the writer alone adds and removes
 }
 
-// member is one user's row. A user without one has a member whose there is false.
+// member is one user's row; of one of a direct conversation's two, what is his alone. A
+// user without one has a member whose there is false.
 type member struct {
 	user im.UserID // fixed
 

@@ -19,19 +19,27 @@ const (
 	tagCommit = 't' // app 0: position -> what the commit touched
 	tagID     = 'd' // app 0: bucket app conv sender clientid -> what became of it
 
-	tagAddress    = 'a' // kind ... -> conv
+	tagAddress    = 'a' // kind ... -> conv; that of a direct conversation ends with its line, if it has one
 	tagBlock      = 'b' // user peer -> nothing
 	tagCursor     = 'c' // user device conv -> seq
+	tagBurning    = 'B' // user conv seq -> nothing: burns once user has read it
 	tagExpiry     = 'e' // what time ... -> nothing: what Sweep has to look at
 	tagFormer     = 'f' // conv seq ver -> the body before that change
 	tagMember     = 'g' // conv user -> present members
 	tagHead       = 'h' // conv -> head
 	tagInfo       = 'i' // conv -> what a group is called
+	tagPin        = 'k' // conv seq -> nothing; conv -> how many are pinned
+	tagLast       = 'l' // conv seq -> the first of the thread whose newest it is
 	tagMessage    = 'm' // conv seq -> message
+	tagInThread   = 'o' // conv root seq -> its time
+	tagNotes      = 'N' // user -> how many notes there are whose keys begin with this and that
 	tagRecord     = 'p' // kind user key -> record
+	tagReply      = 'q' // conv seq reply -> nothing
+	tagReaction   = 'r' // conv seq emoji user -> when
 	tagRow        = 'u' // user conv -> row; a left one stays
 	tagChange     = 'v' // conv ver -> change
 	tagMembership = 'w' // conv mver -> membership change
+	tagTally      = 'y' // conv seq -> how many replies and what thread it has
 	tagMention    = '@' // user conv seq -> nothing
 )
 
@@ -39,7 +47,9 @@ const (
 const (
 	expiryMessage = 'm' // expires conv seq
 	expiryCommand = 'k' // time conv seq
+	expiryDeleted = 'd' // time conv seq: of the deletion
 	expiryRecord  = 'p' // expires kind user key
+	expiryTimer   = 't' // due user key; Sweep has nothing to do with it
 )
 
 // appendNum writes n so that bytes order as numbers do.
@@ -119,6 +129,15 @@ func keyDirect(b []byte, app uint32, users [2]im.UserID) []byte {
 	return append(appendString(b, users[0]), users[1]...)
 }
 
+// keyLine is keyDirect for the business conversation of a name; "" is the plain one.
+func keyLine(b []byte, app uint32, users [2]im.UserID, line string) []byte {
+	b = keyDirect(b, app, users)
+	if line == "" {
+		return b
+	}
+	return append(append(b, 0), line...)
+}
+
 func keyGroup(b []byte, app uint32, id im.GroupID) []byte {
 	return append(append(appendTag(b, app, tagAddress), 'g'), id...)
 }
@@ -146,6 +165,35 @@ func keyMessage(b []byte, app uint32, conv im.ConvID, seq im.Seq) []byte {
 
 func keyFormers(b []byte, app uint32, conv im.ConvID, seq im.Seq) []byte {
 	return appendNum(keyConv(b, app, tagFormer, conv), uint64(seq))
+}
+
+func keyFormer(b []byte, app uint32, conv im.ConvID, seq im.Seq, ver im.Ver) []byte {
+	return appendNum(keyFormers(b, app, conv, seq), uint64(ver))
+}
+
+func keyReply(b []byte, app uint32, conv im.ConvID, to, seq im.Seq) []byte {
+	return appendNum(keyOf(b, app, tagReply, conv, to), uint64(seq))
+}
+
+func keyInThread(b []byte, app uint32, conv im.ConvID, root, seq im.Seq) []byte {
+	return appendNum(keyOf(b, app, tagInThread, conv, root), uint64(seq))
+}
+
+func keyReaction(b []byte, app uint32, conv im.ConvID, seq im.Seq, key string, u im.UserID) []byte {
+	return append(appendString(keyOf(b, app, tagReaction, conv, seq), key), u...)
+}
+
+// keyOf is what begins with a message.
+func keyOf(b []byte, app uint32, tag byte, conv im.ConvID, seq im.Seq) []byte {
+	return appendNum(keyConv(b, app, tag, conv), uint64(seq))
+}
+
+func keyBurnings(b []byte, app uint32, u im.UserID, conv im.ConvID) []byte {
+	return appendNum(appendString(appendTag(b, app, tagBurning), u), uint64(conv))
+}
+
+func keyBurning(b []byte, app uint32, u im.UserID, conv im.ConvID, seq im.Seq) []byte {
+	return appendNum(keyBurnings(b, app, u, conv), uint64(seq))
 }
 
 func keyChange(b []byte, app uint32, conv im.ConvID, ver im.Ver) []byte {
@@ -196,4 +244,14 @@ func keyExpiry(b []byte, app uint32, what byte, at int64, conv im.ConvID, seq im
 func keyRecordExpiry(b []byte, app uint32, r *store.Record) []byte {
 	b = appendNum(keyExpiries(b, app, expiryRecord), uint64(max(r.Expires, 0)))
 	return append(appendString(append(b, byte(r.Kind)), r.User), r.Key...)
+}
+
+// keyDue is the entry of a timer.
+func keyDue(b []byte, app uint32, due int64, u im.UserID, key string) []byte {
+	b = appendNum(keyExpiries(b, app, expiryTimer), uint64(max(due, 0)))
+	return append(appendString(b, u), key...)
+}
+
+func keyNoteCounts(b []byte, app uint32, u im.UserID) []byte {
+	return append(appendTag(b, app, tagNotes), u...)
 }

@@ -63,28 +63,44 @@ func (w *writer) conv(s *Store, id im.ConvID) *conv {
 	return c
 }
 
-// member is u's row in c, in memory from now on.
+// member is u's row in c, in memory from now on. That of one of a direct conversation's
+// two holds only what is his alone.
 func (w *writer) member(h *hint, c *conv, u im.UserID) (*member, error) {
 	r := c.roster()
 	if m := r.rows[u]; m != nil {
 		return m, nil
+	}
+	if c.now.Kind == im.Direct {
+		if side := c.now.Side(u); side == nil || !side.Own {
+			return w.blank(c, r, u, side != nil), nil
+		}
 	}
 	key := keyRow(nil, c.app.app, u, c.id)
 	row, err := w.row(h, key)
 	if err != nil {
 		return nil, err
 	}
-	u = im.UserID(strings.Clone(string(u))) // it may stay for long
-	m := &member{user: u, row: store.Row{Conv: c.id, User: u}}
+	m := w.blank(c, r, u, false)
+	u = m.user
 	if row != nil {
 		if m.row, _, err = decodeRow(key, c.id, u, row); err != nil {
 			return nil, err
 		}
 		m.there = true
 	}
-	w.remember(c, r, m)
 	return m, nil
 }
+
+// blank is a row that holds nothing, in memory from now on.
+func (w *writer) blank(c *conv, r *roster, u im.UserID, there bool) *member {
+	u = im.UserID(strings.Clone(string(u))) // it may stay for long
+	m := &member{user: u, row: store.Row{Conv: c.id, User: u}, there: there}
+	w.remember(c, r, m)
+	return m
+}
+
+// in says whether m is in c.
+func (m *member) in(c *conv) bool { return m.there && (c.now.Kind == im.Direct || m.row.In()) }
 
 func (w *writer) remember(c *conv, r *roster, m *member) {
 	r.mu.Lock()
@@ -96,8 +112,17 @@ func (w *writer) remember(c *conv, r *roster, m *member) {
 // setMember writes m's row.
 func (w *writer) setMember(c *conv, m *member) {
 	m.there, m.dirty, m.since = true, false, w.at()
+	if c.now.Kind == im.Direct {
+		if !c.now.Side(m.user).Own {
+			w.touch(c).row = true
+			c.now.Side(m.user).Own = true
+		}
+		m.row.Position = w.at()
+		w.v = appendDirectOwn(w.v[:0], &m.row)
+	} else {
+		w.v = appendRow(w.v[:0], &m.row)
+	}
 	w.k = keyRow(w.k[:0], c.app.app, m.user, c.id)
-	w.v = appendRow(w.v[:0], &m.row)
 	w.set()
 }
 
@@ -191,20 +216,38 @@ func (w *writer) moved(h *hint, c *conv, u im.UserID, guard im.MVer) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	return m.there && m.row.MVer > guard, nil
+	return guard < c.settled || m.there && m.row.MVer > guard, nil
 }
 
-// rowOf is m's row, or u's made from the head in a direct conversation; false if he
-// has none.
+// rowOf is u's row as readers will be told, and what it is kept in: nil in a direct
+// conversation as long as he has nothing of his own. His role is none if he has no row.
 func (w *writer) rowOf(h *hint, c *conv, u im.UserID) (store.Row, *member, error) {
 	if c.now.Kind == im.Direct {
-		return directRow(c.now, u), nil, nil
+		r := directRow(c.now, u)
+		if side := c.now.Side(u); side == nil || !side.Own {
+			return r, nil, nil
+		}
+		m, err := w.member(h, c, u)
+		if err != nil {
+			return store.Row{}, nil, err
+		}
+		return withOwn(r, &m.row), m, nil
 	}
 	m, err := w.member(h, c, u)
 	if err != nil || !m.there {
 		return store.Row{}, nil, err
 	}
-	return m.row, m, nil
+	r := m.row
+	r.Trim() // its sends moved the cursor
+	return r, m, nil
+}
+
+// withOwn is a direct conversation's row r with what own holds for its user alone.
+func withOwn(r store.Row, own *store.Row) store.Row {
+	r.Settings, r.Gone, r.Withdrawn, r.WithdrawA, r.Directed = own.Settings, own.Gone, own.Withdrawn, own.WithdrawA, own.Directed
+	r.Position = max(r.Position, own.Position)
+	r.Trim()
+	return r
 }
 
 // directRow is u's row in a direct conversation; NoRole if he is not one of the two.

@@ -21,7 +21,10 @@ type hint struct {
 	mark     im.Seq // a number that somebody is to have read ...
 	markN    uint64 // ... and n and na at it
 	markNA   uint64
-	mentions []im.Seq // what names him up to there
+	mentions []im.Seq // what names him up to there, or in what he deletes for himself
+
+	head         im.Seq            // of the conversation in which somebody deletes ranges for himself
+	below, above map[im.Seq]im.Seq // by a range's first and last number: the nearest message beside it, 0 = none
 }
 
 // looker makes a hint. The first error ends it: the writer will meet it too.
@@ -49,7 +52,9 @@ func (s *Store) look(it *item) {
 			return
 		}
 		it.fp = db.filter.fingerprint(s.app, o.Conv, o.Msg.Sender, o.Msg.ID)
-		if (o.Msg.ID == "" || !db.filter.maybe(it.fp)) && (h.Kind == im.Direct || !o.Read && h.MVer == o.Guard || c.knows(o.Msg.Sender)) {
+		if (o.Msg.ID == "" || !db.filter.maybe(it.fp)) && (h.Kind == im.Direct || !o.Read && h.MVer == o.Guard || c.knows(o.Msg.Sender)) &&
+			o.Msg.To == nil && !needsOwn(o) &&
+			(o.Msg.ReplyTo == 0 && o.Msg.Thread == 0 || !linked(o.Msg)) {
 			return
 		}
 	case *store.KeptOp:
@@ -80,7 +85,7 @@ func (l *looker) look(it *item) {
 	case *store.AppendOp:
 		conv := o.Conv
 		if conv == 0 {
-			conv = l.address(keyDirect(l.key[:0], s.app, pair(o.Msg.Sender, o.Peer)))
+			conv = l.address(keyLine(l.key[:0], s.app, pair(o.Msg.Sender, o.Peer), o.Line))
 			l.row(keyBlock(l.key[:0], s.app, o.Peer, o.Msg.Sender))
 		}
 		h := s.conv(conv).durable()
@@ -89,13 +94,17 @@ func (l *looker) look(it *item) {
 		}
 		it.fp = s.db.filter.fingerprint(s.app, conv, o.Msg.Sender, o.Msg.ID)
 		l.id(it.fp, conv, o.Msg.Sender, o.Msg.ID)
-		if h.Kind != im.Direct && (o.Read || h.MVer != o.Guard) {
+		if h.Kind != im.Direct && (o.Read || h.MVer != o.Guard) || needsOwn(o) {
 			l.member(conv, o.Msg.Sender)
+		}
+		l.directed(conv, o.Msg)
+		if o.Msg.To == nil && linked(o.Msg) {
+			l.tallies(conv, o.Msg)
 		}
 	case *store.KeptOp:
 		conv := o.Conv
 		if conv == 0 {
-			conv = l.address(keyDirect(l.key[:0], s.app, pair(o.Sender, o.Peer)))
+			conv = l.address(keyLine(l.key[:0], s.app, pair(o.Sender, o.Peer), o.Line))
 		}
 		if conv != 0 {
 			it.fp = s.db.filter.fingerprint(s.app, conv, o.Sender, o.ID)
@@ -110,22 +119,30 @@ func (l *looker) look(it *item) {
 			it.fp = s.db.filter.fingerprint(s.app, o.Conv, o.By, o.ID)
 			l.id(it.fp, o.Conv, o.By, o.ID)
 		}
-		l.message(o.Conv, o.Seq)
+		if row := l.message(o.Conv, o.Seq); row != nil {
+			l.change(o, row)
+		}
 		if h.MVer != o.Guard && h.Kind != im.Direct {
 			l.member(o.Conv, o.By)
 		}
 	case *store.ReadOp:
 		l.read(o)
+	case *store.SetOp:
+		l.settings(o)
+	case *store.NoteOp:
+		l.noteOp(o)
 	case *store.MemberOp:
 		l.membership(it, o)
 	case *store.BlockOp:
 		l.row(keyBlock(l.key[:0], s.app, o.User, o.Peer))
 		l.address(keySelf(l.key[:0], s.app, o.User))
 		l.address(keyDirect(l.key[:0], s.app, pair(o.User, o.Peer)))
+		l.lines(pair(o.User, o.Peer))
 	case *store.PutOp:
 		if o.If != nil {
 			l.row(keyRecord(l.key[:0], s.app, o.If.Kind, o.If.User, o.If.Key))
 		}
+		l.records(o.Records)
 	case *store.CursorOp:
 		l.row(keyCursor(l.key[:0], s.app, o.User, o.Device, o.Conv))
 	}
@@ -170,20 +187,29 @@ func (l *looker) address(key []byte) im.ConvID {
 }
 
 func (l *looker) member(conv im.ConvID, u im.UserID) {
-	if c := l.s.conv(conv); c != nil && !c.knows(u) {
-		l.row(keyRow(l.key[:0], l.s.app, u, conv))
+	c := l.s.conv(conv)
+	if c == nil || c.knows(u) {
+		return
 	}
+	if h := c.durable(); h != nil && h.Kind == im.Direct {
+		if side := h.Side(u); side == nil || !side.Own {
+			return
+		}
+	}
+	l.row(keyRow(l.key[:0], l.s.app, u, conv))
 }
 
 // message notes a message that is likely to be there.
-func (l *looker) message(conv im.ConvID, seq im.Seq) {
+func (l *looker) message(conv im.ConvID, seq im.Seq) (row []byte) {
 	l.key = keyMessage(l.key[:0], l.s.app, conv, seq)
 	row, ok, err := get(l.v.snap, l.key)
 	if err != nil {
 		l.fail = true
 	} else if ok {
 		l.note(l.key, row)
+		return row
 	}
+	return nil
 }
 
 // id notes what is known of a client id.
@@ -259,9 +285,7 @@ func (l *looker) read(o *store.ReadOp) {
 	if h == nil || h.Kind == im.Self {
 		return
 	}
-	if h.Kind != im.Direct {
-		l.member(o.Conv, o.User)
-	}
+	l.member(o.Conv, o.User)
 	if o.Seq < h.Seq { // else it becomes the head, or goes where this view does not reach
 		n, na, err := s.ordinals(l.v.snap, o.Conv, o.Seq)
 		if err != nil {

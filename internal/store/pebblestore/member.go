@@ -62,6 +62,7 @@ func (w *writer) membership(it *item, o *store.MemberOp) error {
 	if o.Info != nil {
 		info = *o.Info
 		info.ID = h.Group
+		c.settled = h.MVer + 1
 		w.k, w.v = keyConv(w.k[:0], it.s.app, tagInfo, c.id), appendInfo(w.v[:0], &info)
 		w.put()
 	}
@@ -75,14 +76,13 @@ func (w *writer) membership(it *item, o *store.MemberOp) error {
 		w.send(c, o.Msg)
 		o.Seq, o.Time = o.Msg.Seq, o.Msg.Time
 	}
-	for _, set := range o.Set {
+	for i := range o.Set {
+		set := &o.Set[i]
 		m := c.roster().rows[set.User]
 		if m == nil { // a new group
-			u := im.UserID(strings.Clone(string(set.User)))
-			m = &member{user: u, row: store.Row{Conv: c.id, User: u}}
-			w.remember(c, c.roster(), m)
+			m = w.blank(c, c.roster(), set.User, false)
 		}
-		w.setRole(c, o, m, set.Role, before)
+		w.setRole(c, o, m, set, &before)
 	}
 	if h.Members == 0 && len(o.Gone) > 0 {
 		h.Closed = true
@@ -119,28 +119,21 @@ func (w *writer) newGroup(s *Store, o *store.MemberOp) *conv {
 	return c
 }
 
-// setRole gives one user his role. before is what a newcomer begins with.
-func (w *writer) setRole(c *conv, o *store.MemberOp, m *member, role im.Role, before store.Row) {
+// setRole gives one user his role, nick and mute. before is what a newcomer begins with.
+func (w *writer) setRole(c *conv, o *store.MemberOp, m *member, set *store.RoleSet, before *store.Row) {
 	had := m.row.Role
-	if had == role {
+	if !m.row.SetRole(set, before) {
 		return
 	}
 	h := c.now
 	if had == im.NoRole {
-		fresh := before
-		fresh.Conv, fresh.User = c.id, m.user
-		fresh.Read, fresh.ReadN, fresh.ReadNA = fresh.From-1, fresh.FromN, fresh.FromNA
-		if m.there && m.row.Read > fresh.Read { // who comes back has not unread what he read
-			fresh.Read, fresh.ReadN, fresh.ReadNA = m.row.Read, m.row.ReadN, m.row.ReadNA
-		}
-		m.row = fresh
 		h.Members++
 		o.New = append(o.New, m.user)
 	}
-	m.row.Role, m.row.MVer, m.row.Position = role, h.MVer, w.at()
+	m.row.MVer, m.row.Position = h.MVer, w.at()
 	w.setMember(c, m)
 	w.k = keyMember(w.k[:0], c.app.app, c.id, m.user)
-	if role == im.NoRole {
+	if set.Role == im.NoRole {
 		h.Members--
 		o.Gone = append(o.Gone, m.user)
 		w.batch().Delete(w.k, nil)

@@ -147,6 +147,9 @@ func (s *Store) Changes(id im.ConvID, from im.Ver, limit int) ([]im.Change, erro
 	if err != nil {
 		return nil, err
 	}
+	if h.Kind == im.Self {
+		return out, s.noted(v, out)
+	}
 	now := map[im.Seq]*im.Message{}
 	for i := range out {
 		seq := out[i].Seq

@@ -182,9 +182,12 @@ func check(op store.Op) (size int, err error) {
 		if o.Msg == nil || o.Msg.Sender == "" || o.Conv == 0 && o.Peer == "" {
 			return 0, im.Errorf(im.Invalid, "a send needs a message, its sender, and a conversation or a peer")
 		}
-		err = plain(string(o.Peer), string(o.Msg.Sender), string(o.Msg.ID))
+		err = plain(string(o.Peer), string(o.Msg.Sender), string(o.Msg.ID), o.Line)
 		if err == nil && o.Msg.Mentions != nil {
 			err = plain(o.Msg.Mentions.Users...)
+		}
+		if err == nil {
+			err = plain(o.Msg.To...)
 		}
 		size += o.Msg.Size()
 	case *store.MemberOp:
@@ -214,21 +217,34 @@ func check(op store.Op) (size int, err error) {
 		for i := range o.Records {
 			r := &o.Records[i]
 			size += 64 + len(r.Value)
-			if err == nil {
-				err = plain(string(r.User), r.Key)
-			}
 		}
+		err = checkRecords(o.Records)
 	case *store.ChangeOp:
-		if o.Kind != im.Edit && o.Kind != im.Recall {
+		if o.Kind < im.Edit || o.Kind > im.Burn || o.Kind == im.BlockAdded || o.Kind == im.BlockRemoved {
 			return 0, im.Errorf(im.Invalid, "change kind %d is none that alters a message", o.Kind)
 		}
 		err = plain(string(o.By), string(o.ID))
+		if err == nil {
+			err = plain(o.Add...)
+		}
+		for _, p := range o.Set {
+			size += len(p.Key) + len(p.Value)
+		}
 		if err == nil && o.Mentions != nil {
 			err = plain(o.Mentions.Users...)
 		}
 		size += len(o.Body)
+	case *store.SetOp:
+		if len(o.Gone) > store.MaxGone {
+			return 0, store.ErrGone()
+		}
+		size += 16 * (len(o.Gone) + len(o.Withdrawn) + len(o.WithdrawA))
+		err = plain(o.User)
+	case *store.NoteOp:
+		size += len(o.Value)
+		err = checkNote(o)
 	case *store.KeptOp:
-		err = plain(string(o.Peer), string(o.Sender), string(o.ID))
+		err = plain(string(o.Peer), string(o.Sender), string(o.ID), o.Line)
 	case *store.ReadOp:
 		err = plain(o.User)
 	case *store.BlockOp:

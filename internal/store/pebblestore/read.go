@@ -107,7 +107,7 @@ func (s *Store) find(key []byte) (im.ConvID, bool, error) {
 
 // Direct is store.Reader's.
 func (s *Store) Direct(a, b im.UserID, line string) (im.ConvID, bool, error) {
-	return s.find(keyDirect(nil, s.app, pair(a, b)))
+	return s.find(keyLine(nil, s.app, pair(a, b), line))
 }
 
 // Group is store.Reader's.
@@ -151,7 +151,16 @@ func (s *Store) rowIn(v *view, c *conv, h *store.Head, shown cursor, u im.UserID
 	}
 	if h.Kind == im.Direct {
 		r := directRow(h, u)
-		return r, r.In(), nil
+		if side := h.Side(u); side == nil || !side.Own {
+			return r, r.In(), nil
+		}
+		key := keyRow(nil, s.app, u, c.id)
+		row, ok, err := get(v.snap, key)
+		if err != nil || !ok {
+			return r, r.In(), err
+		}
+		own, _, err := decodeRow(key, c.id, u, row)
+		return withOwn(r, &own), err == nil, err
 	}
 	f := finder{r: v.snap}
 	defer f.close()
@@ -171,6 +180,7 @@ func (s *Store) rowIn(v *view, c *conv, h *store.Head, shown cursor, u im.UserID
 func (k cursor) over(r store.Row) store.Row {
 	if k.read > r.Read {
 		r.Read, r.ReadN, r.ReadNA = k.read, k.n, k.na
+		r.Trim()
 	}
 	return r
 }
@@ -218,9 +228,11 @@ func (s *Store) Rows(u im.UserID, above im.ConvID, limit int) ([]store.Row, erro
 			return true, nil // made a moment ago: not there yet
 		}
 		if direct {
-			if r = directRow(h, u); !r.In() {
+			mine := directRow(h, u)
+			if !mine.In() {
 				return false, errRow(key, "row of one of the two")
 			}
+			r = withOwn(mine, &r)
 		} else {
 			r = c.shown(u).over(r)
 		}
@@ -300,7 +312,9 @@ func (s *Store) Mentions(u im.UserID, id im.ConvID, above im.Seq, limit int) ([]
 		if im.Seq(seq) > h.Seq {
 			return false, nil
 		}
-		seqs = append(seqs, im.Seq(seq))
+		if !r.Hides(im.Seq(seq)) {
+			seqs = append(seqs, im.Seq(seq))
+		}
 		return len(seqs) < limit, nil
 	})
 	if err != nil {
@@ -368,7 +382,7 @@ func (s *Store) Get(k store.RecordKind, u im.UserID, name string) ([]byte, bool,
 	if err != nil || !ok {
 		return nil, false, err
 	}
-	value, _, err := decodeRecord(key, row)
+	value, _, _, err := decodeRecord(key, row)
 	return value, err == nil, err
 }
 
@@ -386,11 +400,11 @@ func (s *Store) List(k store.RecordKind, u im.UserID, above string, limit int) (
 	prefix := keyRecords(nil, s.app, k, u)
 	from := append(append(append([]byte(nil), prefix...), above...), 0) // the key "" is not above ""
 	err := scan(v.snap, from, after(prefix), func(key, row []byte) (bool, error) {
-		value, expires, err := decodeRecord(key, row)
+		value, expires, due, err := decodeRecord(key, row)
 		if err != nil {
 			return false, err
 		}
-		out = append(out, store.Record{Kind: k, User: u, Key: string(key[len(prefix):]), Value: value, Expires: expires})
+		out = append(out, store.Record{Kind: k, User: u, Key: string(key[len(prefix):]), Value: value, Expires: expires, Due: due})
 		return len(out) < limit, nil
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ func (w *writer) block(it *item, o *store.BlockOp) error {
 		}
 		return nil
 	}
-	direct, err := w.address(it.hint, keyDirect(w.k[:0], s.app, pair(o.User, o.Peer)))
+	lines, err := w.lines(it.hint, s, pair(o.User, o.Peer))
 	if err != nil {
 		return err
 	}
@@ -37,19 +37,16 @@ func (w *writer) block(it *item, o *store.BlockOp) error {
 		kind = im.BlockRemoved
 	}
 	if self == nil {
-		self = w.newConv(s, im.Self)
-		self.now.Members = 1
-		w.k, w.v = keySelf(w.k[:0], s.app, o.User), appendUint(w.v[:0], uint64(self.id))
-		w.put()
+		self = w.newSelf(s, o.User)
 	}
 	w.touch(self).row = true
 	self.now.Ver++
 	o.Moved, o.At = true, self.id
 	o.Change = im.Change{Ver: self.now.Ver, Kind: kind, By: o.User, Device: o.Device, Time: w.millis(), Peer: o.Peer}
 	w.log(self, &o.Change)
-	if direct != nil {
-		w.touch(direct).row = true
-		direct.now.MVer++
+	for _, c := range lines {
+		w.touch(c).row = true
+		c.now.MVer++
 	}
 	return nil
 }
@@ -64,27 +61,20 @@ func (w *writer) putRecords(it *item, o *store.PutOp) error {
 		}
 		var have []byte
 		if row != nil {
-			if have, _, err = decodeRecord(key, row); err != nil {
+			if have, _, _, err = decodeRecord(key, row); err != nil {
 				return err
 			}
 		}
 		if (row != nil) != (o.If.Value != nil) || !bytes.Equal(have, o.If.Value) {
-			return im.Errorf(im.Conflict, "the record was changed by somebody else meanwhile")
+			return errChanged()
 		}
 	}
+	before, err := w.recordsBefore(it.hint, s, o.Records)
+	if err != nil {
+		return err
+	}
 	for i := range o.Records {
-		r := &o.Records[i]
-		w.k = keyRecord(w.k[:0], s.app, r.Kind, r.User, r.Key)
-		if r.Value == nil {
-			w.remove()
-			continue
-		}
-		w.v = appendRecord(w.v[:0], r)
-		w.put()
-		if r.Expires != 0 { // Sweep looks at the record before it believes this
-			w.k, w.v = keyRecordExpiry(w.k[:0], s.app, r), w.v[:0]
-			w.set()
-		}
+		w.setRecord(s, &o.Records[i], before[i])
 	}
 	return nil
 }

@@ -86,19 +86,34 @@ func decodeKept(key, row []byte) (kept, error) {
 	return k, nil
 }
 
+// changeVersion is that of changes which hold more than the first ones could.
+const changeVersion = 2
+
 func appendChange(b []byte, c *im.Change) []byte {
-	b = append(b, rowVersion, byte(c.Kind))
+	version := byte(rowVersion)
+	if len(c.Added)+len(c.Removed)+len(c.Key) > 0 {
+		version = changeVersion
+	}
+	b = append(b, version, byte(c.Kind))
 	b = appendUint(b, uint64(c.Seq))
 	b = appendUint(b, uint64(c.Time))
 	b = appendPacked(b, c.ID)
 	b = appendText(b, c.By)
 	b = appendText(b, c.Device)
-	return appendText(b, c.Peer)
+	b = appendText(b, c.Peer)
+	if version == changeVersion {
+		b = appendStrings(appendStrings(b, c.Added), c.Removed)
+		b = appendText(b, c.Key)
+	}
+	return b
 }
 
 func decodeChange(key []byte, ver im.Ver, row []byte) (im.Change, error) {
 	d := dec{b: row}
-	d.begin()
+	version := d.u8()
+	if version != rowVersion && version != changeVersion {
+		d.fail()
+	}
 	c := im.Change{Ver: ver}
 	c.Kind = im.ChangeKind(d.u8())
 	c.Seq = im.Seq(d.num())
@@ -107,37 +122,28 @@ func decodeChange(key []byte, ver im.Ver, row []byte) (im.Change, error) {
 	c.By = im.UserID(d.str())
 	c.Device = im.DeviceID(d.str())
 	c.Peer = im.UserID(d.str())
-	if !d.ok() || c.Kind < im.Edit || c.Kind > im.BlockRemoved {
+	if version == changeVersion {
+		c.Added, c.Removed, c.Key = d.strings(), d.strings(), d.str()
+	}
+	if !d.ok() || c.Kind < im.Edit || c.Kind > im.Noted {
 		return im.Change{}, errRow(key, "change")
 	}
 	return c, nil
 }
 
-// appendFormer encodes what a message said before an edit.
-func appendFormer(b []byte, m *im.Message) []byte {
-	b = appendText(append(b, rowVersion), m.Digest)
-	return append(b, m.Body...)
-}
-
-func decodeFormer(key, row []byte) (digest string, body []byte, err error) {
-	d := dec{b: row}
-	d.begin()
-	digest = d.str()
-	if d.bad {
-		return "", nil, errRow(key, "former body")
-	}
-	return digest, d.b, nil
-}
+// muteInfo stands in the byte of the join mode of a muted group.
+const muteInfo = 0x80
 
 func appendInfo(b []byte, i *im.GroupInfo) []byte {
-	b = append(b, rowVersion, byte(i.Join), byte(i.History))
+	b = append(b, rowVersion, byte(i.Join)|flag(i.Mute)*muteInfo, byte(i.History))
 	return appendText(b, i.Name)
 }
 
 func decodeInfo(key []byte, id im.GroupID, row []byte) (im.GroupInfo, error) {
 	d := dec{b: row}
 	d.begin()
-	i := im.GroupInfo{ID: id, Join: im.JoinMode(d.u8()), History: im.HistoryMode(d.u8())}
+	join := d.u8()
+	i := im.GroupInfo{ID: id, Join: im.JoinMode(join &^ muteInfo), Mute: join&muteInfo != 0, History: im.HistoryMode(d.u8())}
 	i.Name = d.str()
 	if !d.ok() || i.Join > im.JoinOpen || i.History > im.HistoryAll {
 		return im.GroupInfo{}, errRow(key, "description of a group")
@@ -145,13 +151,25 @@ func decodeInfo(key []byte, id im.GroupID, row []byte) (im.GroupInfo, error) {
 	return i, nil
 }
 
+// What stands in the byte of the role where more is set.
+const (
+	setNick  = 0x80
+	setMuted = 0x40
+)
+
 // appendMembership encodes a `w` row: who did what to whose membership, and when.
 func appendMembership(b []byte, by im.UserID, millis int64, seq im.Seq, set []store.RoleSet) []byte {
 	b = appendText(append(b, rowVersion), by)
 	b = appendUint(appendUint(b, uint64(millis)), uint64(seq))
 	b = appendUint(b, uint64(len(set)))
 	for _, s := range set {
-		b = append(appendText(b, s.User), byte(s.Role))
+		b = append(appendText(b, s.User), byte(s.Role)|flag(s.Nick != nil)*setNick|flag(s.Muted != nil)*setMuted)
+		if s.Nick != nil {
+			b = appendText(b, *s.Nick)
+		}
+		if s.Muted != nil {
+			b = appendSigned(b, *s.Muted)
+		}
 	}
 	return b
 }
@@ -169,7 +187,18 @@ func decodeMembership(key, row []byte) (membership, error) {
 	d.begin()
 	m := membership{by: im.UserID(d.str()), time: int64(d.num()), seq: im.Seq(d.num())}
 	for range d.count(2) {
-		m.set = append(m.set, store.RoleSet{User: im.UserID(d.str()), Role: im.Role(d.u8())})
+		set := store.RoleSet{User: im.UserID(d.str())}
+		role := d.u8()
+		set.Role = im.Role(role &^ (setNick | setMuted))
+		if role&setNick != 0 {
+			nick := d.str()
+			set.Nick = &nick
+		}
+		if role&setMuted != 0 {
+			until := d.signed()
+			set.Muted = &until
+		}
+		m.set = append(m.set, set)
 	}
 	if !d.ok() {
 		return membership{}, errRow(key, "membership change")
@@ -177,20 +206,36 @@ func decodeMembership(key, row []byte) (membership, error) {
 	return m, nil
 }
 
+// dueVersion is that of the row of a record with a Due.
+const dueVersion = 3
+
 func appendRecord(b []byte, r *store.Record) []byte {
-	b = appendSigned(append(b, rowVersion), r.Expires)
+	if r.Due != 0 {
+		b = appendSigned(append(b, dueVersion), r.Due)
+	} else {
+		b = append(b, rowVersion)
+	}
+	b = appendSigned(b, r.Expires)
 	return append(b, r.Value...)
 }
 
 // decodeRecord returns a value that is never nil.
-func decodeRecord(key, row []byte) (value []byte, expires int64, err error) {
+func decodeRecord(key, row []byte) (value []byte, expires, due int64, err error) {
 	d := dec{b: row}
-	d.begin()
+	switch d.u8() {
+	case rowVersion:
+	case dueVersion:
+		if due = d.signed(); due == 0 {
+			d.fail()
+		}
+	default:
+		d.fail()
+	}
 	expires = d.signed()
 	if d.bad {
-		return nil, 0, errRow(key, "record")
+		return nil, 0, 0, errRow(key, "record")
 	}
-	return append([]byte{}, d.b...), expires, nil
+	return append([]byte{}, d.b...), expires, due, nil
 }
 
 // decodeNumber reads a row that is one number: of a conversation, an app or a message.

@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"strings"
+
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
@@ -12,7 +14,7 @@ const (
 
 // appendHead encodes h; the conversation's number is in the key.
 func appendHead(b []byte, h *store.Head) []byte {
-	b = append(b, rowVersion, byte(h.Kind), flag(h.Closed))
+	b = append(b, rowVersion, byte(h.Kind), flag(h.Closed)|flag(h.Line != "")<<1|flag(h.Sides[0].Own)<<2|flag(h.Sides[1].Own)<<3)
 	b = appendUint(b, uint64(h.Members))
 	b = appendUint(b, uint64(h.Seq))
 	b = appendUint(b, uint64(h.Ver))
@@ -35,6 +37,9 @@ func appendHead(b []byte, h *store.Head) []byte {
 			b = appendUint(b, s.ReadNA)
 			b = appendUint(b, uint64(s.Delivered))
 		}
+		if h.Line != "" {
+			b = appendText(b, h.Line)
+		}
 		return b
 	}
 	return appendText(b, h.Group)
@@ -45,8 +50,8 @@ func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
 	d.begin()
 	h := &store.Head{Conv: conv}
 	h.Kind = im.ConvKind(d.u8())
-	closed := d.u8()
-	h.Closed = closed == 1
+	is := d.u8() // closed, whether it has a line, whose rows hold something
+	h.Closed = is&1 != 0
 	h.Members = int(d.num())
 	h.Seq = im.Seq(d.num())
 	h.Ver = im.Ver(d.num())
@@ -68,11 +73,15 @@ func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
 			s.ReadN = d.num()
 			s.ReadNA = d.num()
 			s.Delivered = im.Seq(d.num())
+			s.Own = is&(4<<i) != 0
+		}
+		if is&2 != 0 {
+			h.Line = strings.Clone(d.str())
 		}
 	} else {
 		h.Group = im.GroupID(d.str())
 	}
-	if !d.ok() || closed > 1 || h.Kind < im.Direct || h.Kind > im.Self || h.Min == 0 || h.MinVer == 0 {
+	if !d.ok() || is > 15 || h.Kind != im.Direct && is > 1 || (is&2 != 0) != (h.Line != "") || h.Kind < im.Direct || h.Kind > im.Self || h.Min == 0 || h.MinVer == 0 {
 		return nil, errRow(key, "head")
 	}
 	return h, nil

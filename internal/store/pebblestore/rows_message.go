@@ -1,6 +1,8 @@
 package pebblestore
 
 import (
+	"math"
+
 	"github.com/anser-im/anser/internal/im"
 )
 
@@ -27,6 +29,14 @@ const (
 	isRecalled
 	isEdited
 	wasCalled
+	isSilent
+	isDeleted
+	hasBurn
+	hasReactions
+	hasExpansion
+	hasPin
+	hasOrigin
+	hasRoles
 	knownMessage = 1<<iota - 1
 )
 
@@ -64,6 +74,14 @@ func appendMessage(b []byte, m stored) []byte {
 	set(m.Recalled, isRecalled)
 	set(m.Edited != 0, isEdited)
 	set(m.called, wasCalled)
+	set(m.Silent, isSilent)
+	set(m.Deleted, isDeleted)
+	set(m.Burn != 0, hasBurn)
+	set(len(m.Reactions) > 0, hasReactions)
+	set(len(m.Expansion) > 0, hasExpansion)
+	set(m.Pin != nil, hasPin)
+	set(m.Origin != nil, hasOrigin)
+	set(m.Mentions != nil && len(m.Mentions.Roles) > 0, hasRoles)
 
 	b = append(b, rowVersion)
 	b = appendUint(b, has)
@@ -115,6 +133,9 @@ func appendRare(b []byte, m stored, has uint64) []byte {
 	}
 	if has&isEdited != 0 {
 		b = appendUint(b, uint64(m.Edited))
+	}
+	if has >= hasBurn {
+		b = appendParts(b, m, has)
 	}
 	return b
 }
@@ -186,6 +207,62 @@ func decodeRare(d *dec, m *im.Message, has uint64) {
 	}
 	if has&isEdited != 0 {
 		m.Edited = int64(d.num())
+	}
+	m.Silent, m.Deleted = has&isSilent != 0, has&isDeleted != 0
+	if has >= hasBurn {
+		decodeParts(d, m, has)
+	}
+}
+
+// appendParts appends the parts that fewest have.
+func appendParts(b []byte, m stored, has uint64) []byte {
+	if has&hasBurn != 0 {
+		b = appendUint(b, uint64(m.Burn))
+	}
+	if has&hasReactions != 0 {
+		b = appendReactions(b, m.Reactions)
+	}
+	if has&hasExpansion != 0 {
+		b = appendPairs(b, m.Expansion)
+	}
+	if has&hasPin != 0 {
+		b = appendPin(b, m.Pin)
+	}
+	if has&hasOrigin != 0 {
+		b = appendOrigin(b, m.Origin)
+	}
+	if has&hasRoles != 0 {
+		b = appendRoles(b, m.Mentions.Roles)
+	}
+	return b
+}
+
+func decodeParts(d *dec, m *im.Message, has uint64) {
+	if has&hasBurn != 0 {
+		n := d.num()
+		if n > math.MaxUint32 {
+			d.fail()
+		}
+		m.Burn = uint32(n)
+	}
+	if has&hasReactions != 0 {
+		m.Reactions = d.reactions()
+	}
+	if has&hasExpansion != 0 {
+		m.Expansion = d.pairs()
+	}
+	if has&hasPin != 0 {
+		m.Pin = d.pin()
+	}
+	if has&hasOrigin != 0 {
+		m.Origin = d.origin()
+	}
+	if has&hasRoles != 0 {
+		if m.Mentions == nil {
+			d.fail()
+			return
+		}
+		m.Mentions.Roles = d.roles()
 	}
 }
 

@@ -33,6 +33,18 @@ func codes() []code {
 		ReplyTo: 1 << 40, Thread: 3, Expires: 1 << 50, Push: "p", To: []im.UserID{"bob"}, Recalled: true, RecallBy: "carol", Edited: 5}, true}
 	short := stored{&im.Message{Seq: seqOfTests, ID: "a", Sender: "b", Type: "an:text", Time: 1}, false}
 	empty := stored{&im.Message{Seq: seqOfTests, Sender: "b", To: []im.UserID{}, Mentions: &im.Mentions{}, Time: 1}, false}
+	parts := stored{&im.Message{Seq: seqOfTests, Sender: "b", Time: 1, Silent: true, Deleted: true, Burn: 1 << 30, Reactions: []im.Reaction{{Key: "👍", Count: 300}, {Key: "vote:a", Count: 1}},
+		Expansion: []im.Pair{{Key: "k", Value: "v"}, {Key: "l", Value: ""}}, Pin: &im.Pin{By: "c", Time: 1 << 41}, Origin: &im.Origin{Sender: "d", Time: 2, Type: "an:text"},
+		Mentions: &im.Mentions{Users: []im.UserID{"e"}, Roles: []im.Role{im.Owner}}}, false}
+	nick, until := "名", int64(1)<<41
+	own := &store.Row{Role: im.Member, MVer: 3, From: 4, FromN: 5, FromNA: 6, Read: 7, ReadN: 8, ReadNA: 9, Position: 1 << 60,
+		Settings: im.Settings{Pinned: 1 << 41, Level: im.NotifyNone, Hidden: 300, Archived: true, Marked: true, Tags: []string{"a", ""}, Remark: "r"},
+		Gone:     []im.SeqRange{{From: 1, To: 3}, {From: 300, To: 1 << 40}}, Withdrawn: []store.Range{{From: 9, To: 9}}, WithdrawA: []store.Range{{From: 10, To: 12}},
+		Directed: []im.Seq{8, 300}, Nick: nick, MutedUntil: until}
+	owned := *h
+	owned.Sides[1].Own = true
+	line := *h
+	line.Line, line.Closed = "shop", true
 	commit := appendCommit(nil, 1_800_000_000_500, 12)
 	commit = appendTouched(commit, 1_800_000_000_500, h, didSend|readAt0|readAt1|delivered1, nil)
 	commit = appendTouched(commit, 1_800_000_000_500, group, didSend, []memberCursor{{"u", cursor{3, 2, 1}}, {"v", cursor{300, 299, 298}}})
@@ -43,31 +55,34 @@ func codes() []code {
 				return nil, nil, err
 			}
 			return m, appendMessage(nil, m), nil
-		}, [][]byte{appendMessage(nil, full), appendMessage(nil, short), appendMessage(nil, empty)}},
+		}, [][]byte{appendMessage(nil, full), appendMessage(nil, short), appendMessage(nil, empty), appendMessage(nil, parts)}},
 		{"head", func(row []byte) (any, []byte, error) {
 			h, err := decodeHead(key, 7, row)
 			if err != nil {
 				return nil, nil, err
 			}
 			return h, appendHead(nil, h), nil
-		}, [][]byte{appendHead(nil, h), appendHead(nil, group)}},
+		}, [][]byte{appendHead(nil, h), appendHead(nil, group), appendHead(nil, &line), appendHead(nil, &owned)}},
 		{"row", func(row []byte) (any, []byte, error) {
 			r, direct, err := decodeRow(key, 7, "u", row)
 			if err != nil {
 				return nil, nil, err
 			}
-			if direct {
+			if direct && r.Position == 0 {
 				return r, appendDirectRow(nil), nil
+			} else if direct {
+				return r, appendDirectOwn(nil, &r), nil
 			}
 			return r, appendRow(nil, &r), nil
-		}, [][]byte{appendDirectRow(nil), appendRow(nil, &store.Row{Role: im.Owner, MVer: 3, From: 4, FromN: 5, FromNA: 6, Read: 7, ReadN: 8, ReadNA: 9, Position: 1 << 60})}},
+		}, [][]byte{appendDirectRow(nil), appendRow(nil, own), appendDirectOwn(nil, own), appendDirectOwn(nil, &store.Row{Position: 1}),
+			appendRow(nil, &store.Row{Role: im.Member, Nick: "n"}), appendRow(nil, &store.Row{Role: im.Owner, MVer: 3, From: 4, FromN: 5, FromNA: 6, Read: 7, ReadN: 8, ReadNA: 9, Position: 1 << 60})}},
 		{"member", func(row []byte) (any, []byte, error) {
 			r, err := decodeMember(key, 7, "u", row)
 			if err != nil {
 				return nil, nil, err
 			}
 			return r, appendMember(nil, &r), nil
-		}, [][]byte{appendMember(nil, &store.Row{Role: im.Admin, MVer: 3, From: 4, Position: 9})}},
+		}, [][]byte{appendMember(nil, &store.Row{Role: im.Admin, MVer: 3, From: 4, Position: 9}), appendMember(nil, own)}},
 		{"commit", func(row []byte) (any, []byte, error) {
 			millis := int64((&dec{b: row[min(1, len(row)):]}).num())
 			var out []byte
@@ -111,35 +126,56 @@ func codes() []code {
 			}
 			return c, appendChange(nil, &c), nil
 		}, [][]byte{appendChange(nil, &im.Change{Kind: im.Edit, Seq: 3, By: "alice", Device: "d", ID: "0190f3a2-7c4b-7d11-8f00-0123456789ab", Time: 1 << 40}),
-			appendChange(nil, &im.Change{Kind: im.BlockAdded, By: "a", Peer: "b"})}},
+			appendChange(nil, &im.Change{Kind: im.BlockAdded, By: "a", Peer: "b"}), appendChange(nil, &im.Change{Kind: im.Noted, By: "a", Key: "k"}),
+			appendChange(nil, &im.Change{Kind: im.React, Seq: 3, By: "a", Added: []string{"x", "y"}, Removed: []string{"z"}})}},
 		{"former body", func(row []byte) (any, []byte, error) {
-			digest, body, err := decodeFormer(key, row)
+			f, err := decodeFormer(key, row)
 			if err != nil {
 				return nil, nil, err
 			}
-			return []any{digest, string(body)}, appendFormer(nil, &im.Message{Digest: digest, Body: body}), nil
-		}, [][]byte{appendFormer(nil, &im.Message{Digest: "d", Body: []byte("b")}), appendFormer(nil, &im.Message{})}},
+			shown := fmt.Sprintf("%d %d %q %q %q %v", f.said, f.deleted, f.digest, f.push, f.body, f.mentions != nil)
+			if f.mentions != nil {
+				shown += fmt.Sprintf(" %+v", *f.mentions)
+			}
+			return shown, appendFormer(nil, &f), nil
+		}, [][]byte{appendFormer(nil, &former{said: 3, digest: "d", body: []byte("b")}), appendFormer(nil, &former{}),
+			appendFormer(nil, &former{deleted: 1 << 40, push: "p", mentions: &im.Mentions{All: true, Users: []im.UserID{"bob"}, Roles: []im.Role{im.Admin}}})}},
+		{"tally", func(row []byte) (any, []byte, error) {
+			t, err := decodeTally(key, 7, row)
+			if err != nil {
+				return nil, nil, err
+			}
+			return t, appendTally(nil, &t), nil
+		}, [][]byte{appendTally(nil, &im.Tally{Replies: 300}), appendTally(nil, &im.Tally{Replies: 1, Thread: 2, ThreadLast: 1 << 40, ThreadTime: 1 << 41})}},
+		{"time", func(row []byte) (any, []byte, error) {
+			n, err := decodeTime(key, row, "time")
+			if err != nil {
+				return nil, nil, err
+			}
+			return n, appendUint(nil, uint64(n)), nil
+		}, [][]byte{appendUint(nil, 0), appendUint(nil, 1<<41)}},
 		{"info", func(row []byte) (any, []byte, error) {
 			i, err := decodeInfo(key, "g", row)
 			if err != nil {
 				return nil, nil, err
 			}
 			return i, appendInfo(nil, &i), nil
-		}, [][]byte{appendInfo(nil, &im.GroupInfo{Name: "名", Join: im.JoinOpen, History: im.HistoryAll})}},
+		}, [][]byte{appendInfo(nil, &im.GroupInfo{Name: "名", Join: im.JoinOpen, History: im.HistoryAll}), appendInfo(nil, &im.GroupInfo{Mute: true})}},
 		{"membership", func(row []byte) (any, []byte, error) {
 			m, err := decodeMembership(key, row)
 			if err != nil {
 				return nil, nil, err
 			}
 			return m, appendMembership(nil, m.by, m.time, m.seq, m.set), nil
-		}, [][]byte{appendMembership(nil, "alice", 1<<40, 3, []store.RoleSet{{User: "bob", Role: im.Member}, {User: "carol"}})}},
+		}, [][]byte{appendMembership(nil, "alice", 1<<40, 3, []store.RoleSet{{User: "bob", Role: im.Member}, {User: "carol"}}),
+			appendMembership(nil, "alice", 1<<40, 0, []store.RoleSet{{User: "bob", Role: im.Member, Nick: &nick, Muted: &until}, {User: "carol", Muted: &until}})}},
 		{"record", func(row []byte) (any, []byte, error) {
-			v, expires, err := decodeRecord(key, row)
+			v, expires, due, err := decodeRecord(key, row)
 			if err != nil {
 				return nil, nil, err
 			}
-			return []any{v, expires}, appendRecord(nil, &store.Record{Value: v, Expires: expires}), nil
-		}, [][]byte{appendRecord(nil, &store.Record{Value: []byte("v"), Expires: 1 << 40}), appendRecord(nil, &store.Record{Value: []byte{}})}},
+			return []any{v, expires, due}, appendRecord(nil, &store.Record{Value: v, Expires: expires, Due: due}), nil
+		}, [][]byte{appendRecord(nil, &store.Record{Value: []byte("v"), Expires: 3, Due: 1 << 41}), appendRecord(nil, &store.Record{Value: []byte("v"), Expires: 1 << 40}), appendRecord(nil, &store.Record{Value: []byte{}})}},
 		{"number", func(row []byte) (any, []byte, error) {
 			n, err := decodeNumber(key, row, "number")
 			if err != nil {
@@ -162,7 +198,9 @@ func TestRows(t *testing.T) {
 	}
 	// and every field of a message
 	want := &im.Message{Seq: 5, Ver: 4, N: 3, NA: 2, Time: 1, ID: "i", Sender: "s", Device: "d", Type: "t", Flags: 3, Body: []byte("b"), Digest: "g",
-		Mentions: &im.Mentions{All: true, Users: []im.UserID{"m"}}, ReplyTo: 6, Thread: 7, Expires: 8, Push: "p", To: []im.UserID{"x"}, Recalled: true, RecallBy: "r", Edited: 9}
+		Mentions: &im.Mentions{All: true, Users: []im.UserID{"m"}}, ReplyTo: 6, Thread: 7, Expires: 8, Push: "p", To: []im.UserID{"x"}, Recalled: true, RecallBy: "r", Edited: 9,
+		Silent: true, Deleted: true, Burn: 10, Reactions: []im.Reaction{{Key: "k", Count: 2}}, Expansion: []im.Pair{{Key: "e", Value: "v"}}, Pin: &im.Pin{By: "b", Time: 11}, Origin: &im.Origin{Sender: "o", Time: 12, Type: "y"}}
+	want.Mentions.Roles = []im.Role{im.Admin, im.Owner}
 	if v := reflect.ValueOf(want).Elem(); true {
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
@@ -182,7 +220,7 @@ func TestRowsRefused(t *testing.T) {
 	open := map[string]bool{"message": true, "former body": true, "record": true, "commit": true} // may be shorter or longer
 	for _, c := range codes() {
 		for i, row := range c.rows {
-			if c.name != "client id" && c.name != "number" {
+			if c.name != "client id" && c.name != "number" && c.name != "time" {
 				other := append([]byte{row[0] + 1}, row[1:]...)
 				if _, _, err := c.again(other); !im.IsKind(err, im.Internal) {
 					t.Errorf("%s %d of another version: %v", c.name, i, err)
@@ -236,6 +274,18 @@ func deref(v any) any {
 	switch v := v.(type) {
 	case *store.Head:
 		return *v
+	case membership:
+		shown := fmt.Sprint(v.by, v.time, v.seq)
+		for _, s := range v.set {
+			shown += fmt.Sprintf(" %q %d", s.User, s.Role)
+			if s.Nick != nil {
+				shown += fmt.Sprintf(" %q", *s.Nick)
+			}
+			if s.Muted != nil {
+				shown += fmt.Sprintf(" until %d", *s.Muted)
+			}
+		}
+		return shown
 	case stored:
 		m, mentions := *v.Message, im.Mentions{}
 		if m.Mentions != nil {
@@ -243,7 +293,13 @@ func deref(v any) any {
 			m.Mentions = &im.Mentions{}
 		}
 		shown := fmt.Sprintf("%v %+v %+v %q", m.Mentions != nil, mentions, v.called, m.Body)
-		m.Mentions, m.Body = nil, nil
+		if m.Pin != nil {
+			shown += fmt.Sprint(*m.Pin)
+		}
+		if m.Origin != nil {
+			shown += fmt.Sprint(*m.Origin)
+		}
+		m.Mentions, m.Body, m.Pin, m.Origin = nil, nil, nil, nil
 		return []any{shown, m}
 	}
 	return v
@@ -257,6 +313,7 @@ func FuzzCommitRow(f *testing.F)     { fuzzRow(f, "commit") }
 func FuzzMetaRow(f *testing.F)       { fuzzRow(f, "meta") }
 func FuzzClientIDRow(f *testing.F)   { fuzzRow(f, "client id") }
 func FuzzChangeRow(f *testing.F)     { fuzzRow(f, "change") }
+func FuzzTallyRow(f *testing.F)      { fuzzRow(f, "tally") }
 func FuzzFormerRow(f *testing.F)     { fuzzRow(f, "former body") }
 func FuzzInfoRow(f *testing.F)       { fuzzRow(f, "info") }
 func FuzzMembershipRow(f *testing.F) { fuzzRow(f, "membership") }

@@ -23,6 +23,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, p store.SweepPolicy) (
 	if p.Changes == 0 {
 		p.Changes = month
 	}
+	if p.Deleted == 0 {
+		p.Deleted = month
+	}
 	if p.KeepNewest == 0 {
 		p.KeepNewest = 10_000
 	}
@@ -30,8 +33,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, p store.SweepPolicy) (
 	defer s.db.sweeper.Unlock()
 	gone := 0
 	for _, step := range []func() (int, error){
-		func() (int, error) { return s.sweepMessages(ctx, expiryMessage, now.UnixMilli()) },
+		func() (int, error) { return s.sweepMessages(ctx, expiryMessage, now.UnixMilli()+1) },
 		func() (int, error) { return s.sweepMessages(ctx, expiryCommand, now.Add(-p.Commands).UnixMilli()) },
+		func() (int, error) { return s.sweepMessages(ctx, expiryDeleted, now.Add(-p.Deleted).UnixMilli()) },
 		func() (int, error) { return s.sweepRecords(ctx, now.UnixMilli()) },
 		func() (int, error) { return s.sweepChanges(ctx, now.Add(-p.Changes).UnixMilli(), p.KeepNewest) },
 	} {
@@ -64,7 +68,7 @@ func (s *Store) sweepMessages(ctx context.Context, what byte, before int64) (int
 		n := 0
 		var failed error
 		err = s.db.own(ctx, func(w *writer) bool {
-			n, failed = w.expire(h, list, mins)
+			n, failed = w.expire(h, what, list, mins)
 			return false
 		})
 		if err == nil {
@@ -88,6 +92,8 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 	}
 	defer v.release()
 	h = &hint{at: v.at, rows: map[string][]byte{}}
+	l := looker{s: s, v: v, h: h, f: finder{r: v.snap}}
+	defer l.f.close()
 	rows := 0
 	err = scan(v.snap, from, to, func(key, _ []byte) (bool, error) {
 		_, rest, ok := takeNum(key[prefix:])
@@ -103,7 +109,7 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 		if err != nil {
 			return false, err
 		}
-		rows += 4
+		rows += 6
 		if there {
 			m, err := decodeMessage(mkey, im.Seq(seq), row)
 			if err != nil {
@@ -112,7 +118,12 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 			if m.Mentions != nil {
 				rows += len(m.Mentions.Users)
 			}
+			if linked(m.Message) {
+				rows += 6
+			}
+			rows += len(m.To)
 			h.rows[string(mkey)] = row
+			l.ties(c.id, m.Message, true)
 		}
 		return rows < sweepRows, nil
 	})
@@ -160,37 +171,43 @@ func (s *Store) first(v *view, c *conv, min im.Seq, without map[im.Seq]bool) (fi
 	return first, err
 }
 
-// expire removes messages and their entries and says how many messages were there.
-// All is read before anything is written.
-func (w *writer) expire(h *hint, list []expired, mins map[*conv]im.Seq) (int, error) {
-	ms := make([]stored, len(list))
-	for i, e := range list {
-		m, there, err := w.message(h, e.c, e.seq)
+// expire removes messages and their entries and says how many messages were there. What
+// was restored meanwhile stays. A message that cannot be read stays, with its entry; all
+// of one is read before anything of it is written.
+func (w *writer) expire(h *hint, what byte, list []expired, mins map[*conv]im.Seq) (gone int, failed error) {
+	for _, e := range list {
+		c := e.c
+		m, there, err := w.message(h, c, e.seq)
+		there = there && (what != expiryDeleted || m.Deleted)
+		var t ties
+		if err == nil && there {
+			err = w.readTies(h, c, m.Message, &t, true)
+		}
 		if err != nil {
-			return 0, err
+			failed = err
+			delete(mins, c)
+			continue
 		}
-		if there {
-			ms[i] = m
-		}
-	}
-	gone := 0
-	for i, e := range list {
 		w.batch().Delete(e.entry, nil)
-		m := ms[i]
-		if m.Message == nil {
+		if !there {
+			if m.Message != nil {
+				delete(mins, c)
+			}
 			continue
 		}
 		gone++
-		c := e.c
 		w.touch(c).row = true // no number is given twice, whatever is recovered
-		w.recall(c, m)
+		w.recall(c, m, &t)
+		w.untie(c, m.Message, &t)
 		w.k = keyMessage(w.k[:0], c.app.app, c.id, e.seq)
 		w.remove()
-		if to, ok := mins[c]; ok {
+	}
+	for c, to := range mins {
+		if w.touchedBy(c) != nil {
 			c.now.Min = max(c.now.Min, min(to, c.now.Seq+1))
 		}
 	}
-	return gone, nil
+	return gone, failed
 }
 
 // sweepRecords removes the records that expired before a time.
@@ -243,7 +260,7 @@ func (w *writer) expireRecords(entries, keys [][]byte, before int64) (int, error
 			return gone, err
 		}
 		if row != nil {
-			_, expires, err := decodeRecord(key, row)
+			_, expires, _, err := decodeRecord(key, row)
 			if err != nil {
 				return gone, err
 			}

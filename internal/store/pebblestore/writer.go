@@ -24,8 +24,9 @@ type writer struct {
 	position im.Position // of the newest commit applied
 	next     im.ConvID   // the next conversation's number
 	meta     meta
-	made     bool // the store was made at this opening
-	newMeta  bool // meta has to be written with the next commit
+	swept    im.Position // the newest commit that removed messages
+	made     bool        // the store was made at this opening
+	newMeta  bool        // meta has to be written with the next commit
 	recent   recent
 	ids      recentIDs
 	forgot   im.Position // rows of users that changed up to here may have been forgotten
@@ -39,15 +40,18 @@ type writer struct {
 	wrote uint64 // bytes since the disk was last asked for its free space
 
 	// of the batch under way
-	n       uint64
-	b       *batch
-	peb     *pebble.Batch // rows but those of sends; nil = none yet
-	now     time.Time
-	touched []touch
-	order   []int32   // of touched, by conversation
-	k, v    []byte    // memory for a key and a row
-	lazy    []item    // what waits for a commit
-	due     time.Time // when it is written at the latest
+	n         uint64
+	b         *batch
+	peb       *pebble.Batch // rows but those of sends; nil = none yet
+	now       time.Time
+	touched   []touch
+	threads   map[threadKey]map[im.Seq]int64 // which messages count in threads (when sent) or no longer do (0)
+	madeLines []madeLine
+	notes     []pendingNote
+	order     []int32   // of touched, by conversation
+	k, v      []byte    // memory for a key and a row
+	lazy      []item    // what waits for a commit
+	due       time.Time // when it is written at the latest
 }
 
 // cached is one row of a user in memory.
@@ -194,6 +198,11 @@ func (w *writer) commit() {
 // went back.
 func (w *writer) begin() {
 	w.n++
+	clear(w.threads)
+	clear(w.notes)
+	w.notes = w.notes[:0]
+	clear(w.madeLines)
+	w.madeLines = w.madeLines[:0]
 	w.b.began, w.now = time.Now(), w.db.clock()
 	w.b.now = w.now
 	w.db.health.begin(w.b.began)

@@ -168,6 +168,27 @@ func recall(s store.Store, conv im.ConvID, seq im.Seq, by im.UserID) *store.Chan
 	return op
 }
 
+// change is a change of a message as it is now.
+func change(s store.Store, conv im.ConvID, seq im.Seq, by im.UserID, kind im.ChangeKind) *store.ChangeOp {
+	op := recall(s, conv, seq, by)
+	op.Kind = kind
+	return op
+}
+
+// same is a change that leaves all as it was: it is told so, and no change is numbered.
+func same(t testing.TB, s store.Store, op *store.ChangeOp) {
+	t.Helper()
+	before := head(t, s, op.Conv)
+	m := message(t, s, op.Conv, op.Seq)
+	must(t, s, op)
+	if !op.Dup || op.Ver != m.Ver || differ(op.Msg, m) != "" || len(op.Added)+len(op.Removed) > 0 {
+		t.Fatalf("what leaves all as it was ended as %+v", op)
+	}
+	if h := head(t, s, op.Conv); h.Ver != before.Ver {
+		t.Fatalf("what leaves all as it was became change %d", h.Ver)
+	}
+}
+
 // head is a head that has to be there.
 func head(t testing.TB, s store.Store, conv im.ConvID) store.Head {
 	t.Helper()
@@ -245,9 +266,16 @@ func show(m *im.Message) string {
 	if len(body) > 80 {
 		body = fmt.Sprintf("%s… %d bytes %016x", body[:60], len(c.Body), xxhash.Sum64(c.Body))
 	}
-	c.Mentions, c.Body = nil, nil
+	parts := ""
+	if c.Pin != nil {
+		parts += fmt.Sprintf(" pin=%+v", *c.Pin)
+	}
+	if c.Origin != nil {
+		parts += fmt.Sprintf(" origin=%+v", *c.Origin)
+	}
+	c.Mentions, c.Body, c.Pin, c.Origin = nil, nil, nil, nil
 	if len(c.To) == 0 {
 		c.To = nil
 	}
-	return fmt.Sprintf("%+v body=%s mentions=%v %q", c, body, mentions.All, mentions.Users)
+	return fmt.Sprintf("%+v body=%s mentions=%v %q %v%s", c, body, mentions.All, mentions.Users, mentions.Roles, parts)
 }

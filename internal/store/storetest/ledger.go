@@ -285,5 +285,5 @@ func gapless(s store.Store, conv im.ConvID) error {
 			return fmt.Errorf("conversation %d: message %d has ver %d, its last change is %d", conv, m.Seq, m.Ver, vers[m.Seq])
 		}
 	}
-	return nil
+	return tied(s, h, all)
 }
