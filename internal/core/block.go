@@ -45,6 +45,7 @@ func (s *Session) setBlock(ctx context.Context, user im.UserID, on bool) error {
 	op := &store.BlockOp{User: s.user, Peer: user, On: on, Device: s.device}
 	op.Done = func() {
 		if op.Err == nil && op.Moved {
+			s.c.acceptsMoved(s.user)
 			s.c.tellUser(s.user, im.Me, &hub.Event{Conv: op.At, Ver: op.Change.Ver, Change: &op.Change}, s)
 		}
 	}

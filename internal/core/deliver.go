@@ -18,7 +18,7 @@ func (c *Core) spread(s *Session, addr im.Address, at *access, ev *hub.Event) {
 		return
 	}
 	if at.peer != s.user {
-		c.offerPeer(at.peer, s.self, ev)
+		c.offerPeer(at.peer, s.called(at.line), ev)
 	}
 	c.hub.Offer(s.user, addr, ev, s.owner())
 }

@@ -47,27 +47,6 @@ func (s *Session) Edit(ctx context.Context, q EditRequest) (Changed, error) {
 	})
 }
 
-// maySay refuses what would bring others words from who may not write to them now:
-// the receiver blocks him, or he is muted.
-func (s *Session) maySay(ref *convRef) error { return s.mayAnswer(ref) }
-
-// mayAnswer refuses what would bring a receiver something from who he blocks.
-func (s *Session) mayAnswer(ref *convRef) error {
-	if ref.kind != im.Direct || ref.peer == s.user {
-		return nil
-	}
-	blocked, err := s.c.blocked(ref.peer, s.user)
-	if err == nil && blocked {
-		return errBlocked()
-	}
-	return err
-}
-
-// errBlocked refuses what a receiver does not accept.
-func errBlocked() *im.Error {
-	return im.Errorf(im.Denied, "this user does not accept messages from you").WithCode(im.CodeNotAccepted)
-}
-
 // checkEdit refuses what no edit can be.
 func (s *Session) checkEdit(q *EditRequest) error {
 	limits := &s.c.cfg.Limits

@@ -254,8 +254,9 @@ func (f *fans) sit(cr *crowd, box *hub.Session, from im.Seq) error {
 	return err
 }
 
-// left takes a session that has ended out of all crowds.
+// left takes a session that has ended out of all crowds, and ends its watches.
 func (c *Core) left(box *hub.Session) {
+	c.watches.left(box)
 	f := &c.fans
 	f.mu.RLock()
 	defer f.mu.RUnlock()

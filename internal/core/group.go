@@ -3,8 +3,6 @@ package core
 import (
 	"context"
 	"encoding/binary"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -112,18 +110,7 @@ func checkModes(j im.JoinMode, h im.HistoryMode) error {
 // checkDisplayName says what is wrong with a name that people are shown: one line of
 // text, without characters that steer its direction. "" is allowed.
 func (c *Core) checkDisplayName(s string) error {
-	if most := c.cfg.Limits.MaxDisplayName; most > 0 && len(s) > most {
-		return im.Errorf(im.TooLarge, "the name is %d bytes long; at most %d are allowed", len(s), most)
-	}
-	if !utf8.ValidString(s) {
-		return im.Errorf(im.Invalid, "the name is not valid UTF-8")
-	}
-	for _, r := range s {
-		if unicode.IsControl(r) || r == 0x2028 || r == 0x2029 || unicode.Is(unicode.Bidi_Control, r) {
-			return im.Errorf(im.Invalid, "the name holds a character that is not allowed there: %U", r)
-		}
-	}
-	return nil
+	return checkLabel("name", s, c.cfg.Limits.MaxDisplayName)
 }
 
 // hash is of what the client asked for, so that its id cannot be used for another.
@@ -174,13 +161,9 @@ func (s *Session) GroupMembers(ctx context.Context, conv im.Address, after im.Us
 	rows = rows[:min(len(rows), most)]
 	list := make([]MemberInfo, len(rows))
 	for i, r := range rows {
-		list[i] = MemberInfo{User: r.User, Role: r.Role, Online: s.c.online(r.User)}
-		if list[i].Online { // who blocks him does not tell him that he is here
-			hidden, err := s.c.blocked(r.User, s.user)
-			if err != nil {
-				return nil, false, 0, err
-			}
-			list[i].Online = !hidden
+		list[i] = MemberInfo{User: r.User, Role: r.Role, Nick: r.Nick, MutedUntil: r.MutedUntil}
+		if list[i].Online, err = s.c.onlineTo(r.User, s.user); err != nil {
+			return nil, false, 0, err
 		}
 	}
 	return list, more, ref.head.MVer, nil

@@ -21,7 +21,7 @@ const maxSaid = 1000
 // groupEvent is the body of such a message, in the names of GroupEvent in
 // wire/anser.proto. Numbers of 64 bits are strings in JSON.
 type groupEvent struct {
-	Op      string      `json:"op"` // create, add, remove, leave, join, role, update
+	Op      string      `json:"op"` // create, add, remove, leave, join, role, update, mute, nick
 	By      im.UserID   `json:"by"`
 	Users   []im.UserID `json:"users,omitempty"`
 	Role    string      `json:"role,omitempty"`
@@ -29,6 +29,9 @@ type groupEvent struct {
 	Join    string      `json:"join,omitempty"`
 	History string      `json:"history,omitempty"`
 	MVer    string      `json:"mver"`
+	Until   string      `json:"until,omitempty"` // mute
+	Mute    *bool       `json:"mute,omitempty"`  // update
+	Nick    *string     `json:"nick,omitempty"`  // nick
 }
 
 // say gives op the message that says what it does, by s's user, if a group of this
@@ -63,12 +66,40 @@ func (ev *groupEvent) digest() string {
 			return fmt.Sprintf("%s handed the group over to %s", ev.By, listed(ev.Users))
 		}
 		return fmt.Sprintf("%s made %s %s", ev.By, listed(ev.Users), ev.Role)
+	case "mute":
+		until, _ := strconv.ParseInt(ev.Until, 10, 64)
+		if until == 0 {
+			return fmt.Sprintf("%s lets %s speak again", ev.By, listed(ev.Users))
+		}
+		return fmt.Sprintf("%s muted %s until %s", ev.By, listed(ev.Users), timeText(until))
+	case "nick":
+		return ev.nickDigest()
+	}
+	if ev.Mute != nil {
+		if *ev.Mute {
+			return fmt.Sprintf("%s muted the group: only the owner and admins may send", ev.By)
+		}
+		return fmt.Sprintf("%s lets the group speak again", ev.By)
 	}
 	if ev.Name != "" {
 		return fmt.Sprintf("%s named the group %s", ev.By, quoted(ev.Name))
 	}
 	return fmt.Sprintf("%s changed the group's settings", ev.By)
 }
+
+func (ev *groupEvent) nickDigest() string {
+	whom := "themselves"
+	if len(ev.Users) > 0 {
+		whom = listed(ev.Users)
+	}
+	if *ev.Nick == "" {
+		return fmt.Sprintf("%s took the name in the group from %s", ev.By, whom)
+	}
+	return fmt.Sprintf("%s named %s %s", ev.By, whom, quoted(*ev.Nick))
+}
+
+// untilText is a time in an event.
+func untilText(millis int64) string { return strconv.FormatInt(millis, 10) }
 
 func quoted(name string) string {
 	if name == "" {

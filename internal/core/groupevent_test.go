@@ -13,8 +13,10 @@ import (
 // core knows no protocol, and yet the body of an an:group message is GroupEvent of the
 // schema: every field is told under its name there and comes back.
 func TestGroupEventIsTheSchemas(t *testing.T) {
+	yes, nick := true, "A"
 	body, err := json.Marshal(groupEvent{Op: "add", By: "ann", Users: []im.UserID{"bob", "用户7"}, Role: "admin",
-		Name: "<devs>", Join: "open", History: "all", MVer: "18446744073709551615"})
+		Name: "<devs>", Join: "open", History: "all", MVer: "18446744073709551615",
+		Until: untilText(1 << 62), Mute: &yes, Nick: &nick})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +25,7 @@ func TestGroupEventIsTheSchemas(t *testing.T) {
 		t.Fatalf("%s: %v", body, err)
 	}
 	want := &wire.GroupEvent{Op: wire.GroupAdded, By: "ann", Users: []string{"bob", "用户7"}, Role: wire.RoleAdmin,
-		Name: "<devs>", Join: wire.JoinOpen, History: wire.HistoryAll, Mver: 1<<64 - 1}
+		Name: "<devs>", Join: wire.JoinOpen, History: wire.HistoryAll, Mver: 1<<64 - 1, Until: 1 << 62, Mute: true, Nick: "A"}
 	if !proto.Equal(&got, want) {
 		t.Errorf("%s\nis read as %v\nwant       %v", body, &got, want)
 	}

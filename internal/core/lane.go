@@ -3,6 +3,7 @@ package core
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
@@ -17,9 +18,11 @@ type lane struct {
 	s          *Session   // fixed
 	addr       im.Address // fixed
 
-	order sync.Mutex // held while sends are checked and submitted, so that they stand in the store's queue as they were made
-	known bool       // guarded by order: at can be used
-	at    access     // guarded by order
+	order sync.Mutex     // held while sends are checked and submitted, so that they stand in the store's queue as they were made
+	known bool           // guarded by order: at can be used
+	at    access         // guarded by order
+	moves *atomic.Uint64 // guarded by order: Core.recheckOf the receiver; nil until at was looked up
+	moved uint64         // guarded by order: what that was then
 
 	mu      sync.Mutex
 	conv    im.ConvID   // guarded by mu: the conversation that a send made or found; 0 = none yet
@@ -40,6 +43,7 @@ type access struct {
 	kind  im.ConvKind
 	conv  im.ConvID // 0: a direct one that nobody has begun
 	peer  im.UserID // direct
+	line  string    // direct: the business conversation
 	guard im.MVer
 	alone bool // direct: the peer blocks him and is not shown what he sends
 }
@@ -139,6 +143,14 @@ func (ls *lanes) release(s *Session) {
 
 // learn looks what the session's user may do there. order is held.
 func (l *lane) learn() *im.Error {
+	if l.moves == nil {
+		_, id, err := l.addr.Split()
+		if err != nil {
+			return im.AsError(err)
+		}
+		l.moves = l.s.c.recheckOf(id)
+	}
+	l.moved = l.moves.Load() // before anything is read
 	at, err := l.s.admission(l.addr)
 	l.at, l.known = at, err == nil
 	if err != nil {
@@ -150,24 +162,18 @@ func (l *lane) learn() *im.Error {
 // admission looks whether the session's user may send to addr. With an error, conv is
 // where to ask for a kept id, if there is a conversation.
 //
-// Errors: those of reach; Denied with CodeNotAccepted if the peer blocks him.
+// Errors: those of reach and of maySay.
 func (s *Session) admission(addr im.Address) (access, error) {
 	ref, err := s.reach(addr)
-	at := access{kind: ref.kind, conv: ref.conv, peer: ref.peer, guard: ref.head.MVer}
+	at := access{kind: ref.kind, conv: ref.conv, peer: ref.peer, line: ref.line, guard: ref.head.MVer}
 	if err != nil {
 		return at, err
 	}
-	if at.kind == im.Direct && at.peer != s.user {
-		blocked, err := s.c.blocked(at.peer, s.user) // after the head: if that moves, the store turns the send back
-		if err != nil {
-			return at, err
-		}
-		if blocked && !s.c.cfg.BlockedSends {
-			return at, im.Errorf(im.Denied, "%s does not accept messages from you", at.peer).WithCode(im.CodeNotAccepted)
-		}
-		at.alone = blocked
+	err = s.maySay(&ref) // after the head: if that moves, the store turns the send back
+	if err != nil && s.c.cfg.BlockedSends && im.AsError(err).Code == im.CodeNotAccepted {
+		at.alone, err = true, nil
 	}
-	return at, nil
+	return at, err
 }
 
 // landed notes that a send ended, and where. mu is taken.

@@ -60,6 +60,14 @@ func (s *Session) owner() hub.Owner {
 	return (*link)(s)
 }
 
+// called is how others say the direct conversation with the user.
+func (s *Session) called(line string) im.Address {
+	if line == "" {
+		return s.self
+	}
+	return im.LineAddress(s.user, line)
+}
+
 // User is who signed in.
 func (s *Session) User() im.UserID { return s.user }
 
@@ -107,6 +115,9 @@ func (s *Session) Take(into []Item, maxItems, maxBytes int) (items []Item, first
 func (s *Session) SetState(st ClientState) {
 	if st.HoldSignals != nil && s.box != nil {
 		s.box.HoldSignals(s.owner(), *st.HoldSignals)
+		if !*st.HoldSignals {
+			s.c.watches.again(s.box)
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,6 +134,7 @@ func (s *Session) SetState(st ClientState) {
 func (s *Session) Detach() {
 	if s.leave() && s.box != nil {
 		s.box.Detach(s.owner())
+		s.c.watches.moved(s.user)
 	}
 }
 
@@ -130,6 +142,7 @@ func (s *Session) Detach() {
 func (s *Session) Close() {
 	if s.leave() && s.box != nil {
 		s.box.Close(s.owner())
+		s.c.watches.moved(s.user)
 	}
 }
 
@@ -143,6 +156,7 @@ func (s *Session) end(e End) bool {
 	} else {
 		s.box.Close(s.owner())
 	}
+	s.c.watches.moved(s.user)
 	s.c.tallies.ended(e.Code)
 	if s.login.Ended != nil {
 		s.login.Ended(e)
@@ -165,6 +179,7 @@ func (s *Session) leave() bool {
 
 // note keeps when the device was last here.
 func (s *Session) note() {
+	s.c.lastHere.put(s.user, s.c.Now().UnixMilli())
 	err := s.c.noteDevice(s.user, DeviceInfo{ID: s.device, Class: s.class, LastSeen: s.c.Now().UnixMilli(), OS: s.login.OS, SDK: s.login.SDK})
 	if err != nil { // the next login mends it
 		s.c.log.Debug("a device is not noted", "user", s.user, "device", s.device, "err", err)

@@ -33,6 +33,10 @@ func (c *Core) Login(ctx context.Context, l Login) (*Session, error) {
 	c.tallies.login(l.Door)
 	s.note()
 	s.box.Open(s.owner())
+	c.watches.moved(s.user)
+	if s.resumed {
+		c.watches.again(s.box)
+	}
 	return s, nil
 }
 

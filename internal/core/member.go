@@ -17,6 +17,9 @@ func (s *Session) change(ctx context.Context, op *store.MemberOp) error {
 			c.counts.memberships.Add(1)
 			c.ownerMoved(op)
 			c.officersMoved(op)
+			if op.Info != nil {
+				c.recheckGroup(op.Group)
+			}
 			c.membership(op)
 		}
 	}
@@ -78,7 +81,8 @@ func (ref *convRef) atLeast(role im.Role, what string) error {
 func (ref *convRef) above(role im.Role) bool { return ref.app || ref.row.Role > role }
 
 // addable checks users that s's user wants in a group: without doubles and himself,
-// and apart those who block him.
+// and apart those who take nothing from him: they block him, or he is not on their
+// list.
 func (s *Session) addable(users []im.UserID) (ok, refused []im.UserID, err error) {
 	seen := map[im.UserID]bool{s.user: true}
 	for _, u := range users {
@@ -92,14 +96,14 @@ func (s *Session) addable(users []im.UserID) (ok, refused []im.UserID, err error
 		if err := s.c.checkKnown(u); err != nil {
 			return nil, nil, err
 		}
-		blocks, err := s.c.blocked(u, s.user)
+		takes, err := s.c.accepted(u, s.user)
 		if err != nil {
 			return nil, nil, err
 		}
-		if blocks {
-			refused = append(refused, u)
-		} else {
+		if takes {
 			ok = append(ok, u)
+		} else {
+			refused = append(refused, u)
 		}
 	}
 	return ok, refused, nil

@@ -15,6 +15,7 @@ type convRef struct {
 	kind  im.ConvKind
 	conv  im.ConvID  // 0: not made yet (direct: by its first message; me: by the first change)
 	peer  im.UserID  // direct
+	line  string     // direct: the business conversation; "" = the plain one
 	group im.GroupID // group
 	app   bool       // the session acts for the app: no role binds it
 	head  store.Head
@@ -108,8 +109,8 @@ func (c *Core) look(u im.UserID, addr im.Address) (convRef, error) {
 		}
 		return ref, nil
 	case im.Direct:
-		ref.peer = im.UserID(id)
-		if ref.conv, err = c.directOf(u, ref.peer); err != nil || ref.conv == 0 {
+		ref.peer, ref.line = im.UserID(id), addr.Line()
+		if ref.conv, err = c.directOf(u, ref.peer, ref.line); err != nil || ref.conv == 0 {
 			return ref, err
 		}
 		ref.head, ref.row, err = c.at(ref.conv, u)
@@ -164,25 +165,32 @@ func addressOf(h *store.Head, u im.UserID) im.Address {
 	case im.Self:
 		return im.Me
 	case im.Direct:
-		return im.DirectAddress(h.Peer(u))
+		return im.LineAddress(h.Peer(u), h.Line)
 	}
 	return im.GroupAddress(h.Group)
 }
 
-// directOf is the conversation of two users; 0 if it has not begun.
-func (c *Core) directOf(a, b im.UserID) (im.ConvID, error) {
+// pair names a direct conversation: the users in byte order, and the line.
+type pair struct {
+	a, b im.UserID
+	line string
+}
+
+// directOf is the conversation of two users, the plain one or the business conversation
+// of that name; 0 if it has not begun.
+func (c *Core) directOf(a, b im.UserID, line string) (im.ConvID, error) {
 	if b < a {
 		a, b = b, a
 	}
-	pair := [2]im.UserID{a, b}
-	if conv, ok := c.directs.get(pair); ok {
+	k := pair{a, b, line}
+	if conv, ok := c.directs.get(k); ok {
 		return conv, nil
 	}
-	conv, ok, err := c.st.Direct(a, b, "")
+	conv, ok, err := c.st.Direct(a, b, line)
 	if err != nil || !ok {
 		return 0, err
 	}
-	c.directs.put(pair, conv)
+	c.directs.put(k, conv)
 	return conv, nil
 }
 

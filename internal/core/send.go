@@ -33,8 +33,8 @@ type sending struct {
 //
 // Errors, by Done: Invalid, TooLarge, with CodeSchema and CodeNoType what the type
 // refuses; Unsupported for kinds of conversation that this
-// server has not; NotFound for a conversation the user is not in; Denied with
-// CodeNotAccepted from who is blocked; Conflict if the client id was used for
+// server has not; NotFound for a conversation the user is not in; Denied from
+// who is blocked, not listed or muted (see maySay); Conflict if the client id was used for
 // something else; Limited, with how long to wait; Busy, ReadOnly; Unavailable: the
 // outcome is not known. Where the id is kept already, the answer is its number,
 // whatever holds by now.
@@ -145,7 +145,7 @@ func (l *lane) submit(snd *Send) *im.Error {
 	l.flying++
 	op.Round = l.round
 	l.mu.Unlock()
-	op.Conv, op.Peer, op.Guard, op.Blocked = snd.at.conv, snd.at.peer, snd.at.guard, snd.at.alone
+	op.Conv, op.Peer, op.Line, op.Guard, op.Blocked = snd.at.conv, snd.at.peer, snd.at.line, snd.at.guard, snd.at.alone
 	op.Lane, op.Msg, op.Hash, op.Read, op.Err = &l.Lane, snd.Msg, snd.hash, !l.s.app && !l.s.later, nil // a person for whom the app sends, or the clock, has not read
 	op.Msg.To = snd.audience()
 	sub := l.s.c.st.Submit(op)
@@ -203,6 +203,9 @@ func (snd *Send) audience() []im.UserID {
 
 // allow looks whether the user may send this there now. order is held.
 func (l *lane) allow(snd *Send, status bool) *im.Error {
+	if l.known && l.moves.Load() != l.moved {
+		l.known = false
+	}
 	if l.known && status { // the store will not look at it
 		if conv := l.at.conv; conv == 0 {
 			l.known = false
@@ -268,7 +271,7 @@ func (l *lane) refuse(snd *Send, err *im.Error) {
 		snd.finish(err)
 		return
 	}
-	op := &store.KeptOp{Conv: at.conv, Peer: at.peer, Sender: l.s.user, ID: snd.Msg.ID, Hash: snd.hash}
+	op := &store.KeptOp{Conv: at.conv, Peer: at.peer, Line: at.line, Sender: l.s.user, ID: snd.Msg.ID, Hash: snd.hash}
 	op.Done = func() {
 		switch {
 		case op.Err != nil:

@@ -196,7 +196,7 @@ type GroupUpdate struct {
 type GroupChanged struct {
 	MVer    im.MVer
 	Seq     im.Seq      // of the message that says so; 0 in large groups
-	Refused []im.UserID // could not be added: they blocked the adder
+	Refused []im.UserID // could not be added: they block the adder, or do not list him
 }
 
 // MemberInfo is one member of a group.

@@ -40,7 +40,7 @@ func (s *Session) Signal(conv im.Address, sig im.Signal) error {
 	case at.kind != im.Direct:
 		s.c.fans.offer(at.conv, job{ev: ev, from: s.owner()})
 	case at.peer != s.user && !at.alone:
-		s.c.hub.Offer(at.peer, s.self, ev, nil)
+		s.c.hub.Offer(at.peer, s.called(at.line), ev, nil)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const retryContended = 200 * time.Millisecond
 // verbs is the part of a Core that its verbs keep besides the store: caches of what
 // never changes, the key of tokens, and what runs in the background.
 type verbs struct {
-	directs  names[[2]im.UserID, im.ConvID] // by the users in byte order
+	directs  names[pair, im.ConvID]
 	groups   names[im.GroupID, im.ConvID]
 	seen     names[im.UserID, struct{}] // users that have signed in once
 	owners   names[im.ConvID, ownedBy]
@@ -29,6 +29,12 @@ type verbs struct {
 	counts   counts
 
 	convVerbs
+
+	met      names[im.ConvID, contact]
+	lastHere names[im.UserID, int64] // when a device was last noted, Unix milliseconds
+	watches  watches
+	silences names[im.ConvID, silence]
+	rechecks rechecks
 
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -49,6 +55,8 @@ func (c *Core) openVerbs() {
 	c.running.Go(func() { c.runTeller(ctx) })
 	c.running.Go(func() { c.runWatch(ctx) })
 	c.openConvVerbs(ctx)
+	c.watches.open()
+	c.running.Go(func() { c.runWatches(ctx) })
 	if c.cfg.SweepEvery >= 0 {
 		c.running.Go(func() { c.runSweep(ctx) })
 	}
