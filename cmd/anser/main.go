@@ -25,6 +25,7 @@ type cli struct {
 	Chat    chat.Command `cmd:"" help:"Talk in the terminal."`
 	Token   tokenCmd     `cmd:"" help:"Make a token for a user, to sign in with."`
 	User    userCmd      `cmd:"" help:"Built-in accounts, sessions and devices of users."`
+	Key     keyCmd       `cmd:"" help:"App keys, for your backend to use the HTTP API with."`
 	Doctor  doctorCmd    `cmd:"" help:"Look for what is wrong, and say what to do."`
 	Bench   bench.Cmd    `cmd:"" help:"Measure a server."`
 	Version versionCmd   `cmd:"" help:"Print the version."`

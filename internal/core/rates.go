@@ -106,3 +106,15 @@ func (b *bucket) take(now time.Time, perSecond float64) (ok bool, wait time.Dura
 	b.used++
 	return true, 0
 }
+
+// Rate says how fast the session's user may send: at most burst at once, left of them
+// now, and how long until all are there again. ok is false where no rate binds it.
+func (s *Session) Rate() (burst, left int, full time.Duration, ok bool) {
+	r := &s.c.rates
+	if s.app || s.user == "" || r.limit == rate.Inf || r.limit <= 0 {
+		return 0, 0, 0, false
+	}
+	tokens := s.rateOf().TokensAt(s.c.Now())
+	lack := max(float64(r.burst)-tokens, 0)
+	return r.burst, max(int(tokens), 0), time.Duration(lack / float64(r.limit) * float64(time.Second)), true
+}

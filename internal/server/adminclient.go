@@ -159,6 +159,20 @@ func (c *adminClient) Devices(ctx context.Context, u im.UserID) (l []DeviceInfo,
 	return l, err
 }
 
+func (c *adminClient) CreateKey(ctx context.Context, q KeyRequest) (k NewKey, err error) {
+	err = c.do(ctx, "/v1/keys/create", q, &k)
+	return k, err
+}
+
+func (c *adminClient) Keys(ctx context.Context) (l KeyList, err error) {
+	err = c.do(ctx, "/v1/keys", nil, &l)
+	return l, err
+}
+
+func (c *adminClient) RevokeKey(ctx context.Context, name string) error {
+	return c.do(ctx, "/v1/keys/revoke", KeyName{name}, &struct{}{})
+}
+
 func (c *adminClient) Status(ctx context.Context) (s Status, err error) {
 	err = c.do(ctx, "/v1/status", nil, &s)
 	return s, err

@@ -24,6 +24,8 @@ import (
 //	GET  /v1/users?after=&limit=                    UserList
 //	GET  /v1/users/sessions?user=, /v1/users/devices?user=
 //	POST /v1/users/password, /remove, /revoke, /kick
+//	GET  /v1/keys                                   KeyList
+//	POST /v1/keys/create, /v1/keys/revoke
 //
 // Everything needs the admin token as Bearer, but /metrics where the configuration
 // opens it; and a Host that names this machine, so that no page of a foreign name that
@@ -63,6 +65,11 @@ func (s *Server) adminHandler() http.Handler {
 	m.HandleFunc("POST /v1/users/kick", take(func(ctx context.Context, a *adminOps, q KickRequest) (any, error) {
 		n, err := a.Kick(ctx, q)
 		return KickAnswer{n}, err
+	}, s))
+	m.HandleFunc("GET /v1/keys", answer(func(ctx context.Context, a *adminOps, r *http.Request) (any, error) { return a.Keys(ctx) }, s))
+	m.HandleFunc("POST /v1/keys/create", take(func(ctx context.Context, a *adminOps, q KeyRequest) (any, error) { return a.CreateKey(ctx, q) }, s))
+	m.HandleFunc("POST /v1/keys/revoke", take(func(ctx context.Context, a *adminOps, q KeyName) (any, error) {
+		return struct{}{}, a.RevokeKey(ctx, q.Name)
 	}, s))
 	m.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpapi.WriteError(w, im.Errorf(im.NotFound, "there is nothing at this path"))
@@ -155,5 +162,5 @@ func (s *Server) reply(w http.ResponseWriter, r *http.Request, v any, err error)
 
 // ops is what an admin may do here.
 func (s *Server) ops(by string) *adminOps {
-	return &adminOps{store: s.store, accounts: s.accounts, revoker: s.revoker, core: s.core, audit: s.audit, by: by}
+	return &adminOps{store: s.store, accounts: s.accounts, revoker: s.revoker, keys: s.keys, core: s.core, audit: s.audit, by: by}
 }

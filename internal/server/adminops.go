@@ -29,6 +29,12 @@ type Admin interface {
 	Sessions(ctx context.Context, u im.UserID) ([]SessionInfo, error)
 	// Devices lists the devices that u has used.
 	Devices(ctx context.Context, u im.UserID) ([]DeviceInfo, error)
+	// CreateKey makes an app key, which is told this once. Errors: Conflict if the name is taken.
+	CreateKey(ctx context.Context, q KeyRequest) (NewKey, error)
+	// Keys lists the app keys, by name.
+	Keys(ctx context.Context) (KeyList, error)
+	// RevokeKey ends an app key. Errors: NotFound.
+	RevokeKey(ctx context.Context, name string) error
 	// Status says how the server does.
 	Status(ctx context.Context) (Status, error)
 	// Running says whether a server answers, rather than the files alone.
@@ -115,6 +121,7 @@ type adminOps struct {
 	store    store.Store
 	accounts *auth.Accounts // nil = off
 	revoker  *auth.Revoker
+	keys     *auth.AppKeys
 	core     *core.Core // nil = no server runs
 	audit    *auditLog
 	by       string // who, for the audit log

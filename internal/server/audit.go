@@ -33,6 +33,7 @@ type entry struct {
 	User    string `json:"user,omitempty"`
 	Device  string `json:"device,omitempty"`
 	Token   string `json:"jti,omitempty"`
+	Key     string `json:"key,omitempty"` // name of an app key
 	Before  string `json:"before,omitempty"`
 	After   string `json:"after,omitempty"`
 	Ended   int    `json:"ended,omitempty"` // sessions
@@ -71,7 +72,7 @@ func (a *auditLog) note(by, action string, e entry, err error) {
 	if err != nil {
 		e.Outcome = im.AsError(err).Text
 	}
-	for _, f := range []*string{&e.By, &e.User, &e.Device, &e.Token, &e.Outcome} {
+	for _, f := range []*string{&e.By, &e.User, &e.Device, &e.Token, &e.Key, &e.Outcome} {
 		*f = strings.ToValidUTF8(*f, "?") // else what is read back has another hash
 	}
 	a.log.Info("audit", "action", action, "by", by, "user", e.User, "device", e.Device, "outcome", e.Outcome)

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"strings"
 
 	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/im"
@@ -14,7 +15,7 @@ import (
 type authStore struct{ st store.Store }
 
 // accountList begins the keys of the list of accounts. auth's own keys begin otherwise
-// (refresh/, dev/, jti/).
+// (refresh/, dev/, jti/, appkey/).
 const accountList = "account/"
 
 func authRecord(r auth.Row) store.Record {
@@ -66,6 +67,22 @@ func (s authStore) Write(ctx context.Context, was *auth.Row, rows ...auth.Row) e
 	case <-ctx.Done():
 		return im.Wrap(im.Unavailable, ctx.Err(), "the disk is slow just now: try again")
 	}
+}
+
+// Rows gives the rows of no user whose keys begin with prefix.
+func (s authStore) Rows(_ context.Context, prefix string, limit int) ([]auth.Row, error) {
+	records, err := s.st.List(store.SecretRecord, "", prefix, limit)
+	if err != nil {
+		return nil, err
+	}
+	var out []auth.Row
+	for _, r := range records {
+		if !strings.HasPrefix(r.Key, prefix) {
+			break // the keys behind it
+		}
+		out = append(out, auth.Row{Key: r.Key, Value: r.Value, Expires: r.Expires})
+	}
+	return out, nil
 }
 
 // listAccounts gives the users that have an account record, those above after, in

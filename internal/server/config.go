@@ -50,8 +50,8 @@ type Config struct {
 	// Default: none.
 	TrustedProxies []string
 
-	// Web origins, besides the server's own, whose pages may open a WebSocket or sign in
-	// (https://chat.example.com). "*" = all. Default: none.
+	// Web origins, besides the server's own, whose pages may open a WebSocket, sign in or
+	// use the HTTP API (https://chat.example.com). "*" = all. Default: none.
 	Origins []string
 
 	// Whose tokens are taken, besides those signed with the secret of the data directory.

@@ -111,11 +111,12 @@ func (s *Server) openDoors() {
 		lc.Log = s.log
 		s.line = line.New(lc, s.core)
 	}
-	s.public = &http.Server{Handler: httpapi.New(httpapi.Config{
+	s.http = httpapi.New(httpapi.Config{
 		Health:   func() httpapi.Health { return httpapi.Health(s.Health()) },
-		Accounts: s.accounts, WS: s.native.WebSocket(), Addr: s.gate.ClientAddr,
+		Accounts: s.accounts, Core: s.core, Keys: s.keys, WS: s.native.WebSocket(), Addr: s.gate.ClientAddr,
 		Origins: s.originAllowed, Version: ReadVersion().String(), Log: s.log,
-	})}
+	})
+	s.public = &http.Server{Handler: s.http}
 	httpapi.Tune(s.public, s.log)
 	s.public.ConnState = s.newHTTPLimit().state
 	s.private = &http.Server{Handler: s.adminHandler()}

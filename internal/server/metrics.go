@@ -99,6 +99,9 @@ var (
 	mFramesOut   = counter("native_frames_sent_total", "Frames of the native protocol.")
 	mRequests    = counter("native_requests_total", "Requests (REQ) of the native protocol.")
 	mLines       = counter("line_lines_total", "Lines read at the line door.")
+	mCalls       = counter("api_calls_total", "Calls of the HTTP API, by protocol (connect, grpc, grpcweb) and outcome (OK, or a kind of error).", "protocol", "outcome")
+	mInFlight    = gauge("api_calls", "Calls of the HTTP API now.")
+	mCallBytes   = counter("api_received_bytes_total", "Bytes of the bodies of these calls.")
 
 	mOps        = counter("store_operations_total", "Operations that were committed.")
 	mCommits    = counter("store_commits_total", "Commits, each synced once.")
@@ -201,6 +204,14 @@ func (c *collector) doors(put func(metric, float64, ...string)) {
 	for reason, count := range n.Ended {
 		put(mEnded, float64(count), reason)
 	}
+	api := c.s.http.Stats()
+	for protocol, outcomes := range api.Calls {
+		for outcome, count := range outcomes {
+			put(mCalls, float64(count), protocol, outcome)
+		}
+	}
+	put(mInFlight, float64(api.InFlight))
+	put(mCallBytes, float64(api.Received))
 	if c.s.line != nil {
 		l := c.s.line.Stats()
 		put(mConnections, float64(l.Live), "line", "tcp")

@@ -35,7 +35,7 @@ func openOffline(cfg Config, who string, o Options) (Admin, error) {
 		return nil, err
 	}
 	as := authStore{s.store}
-	ops := &adminOps{store: s.store, audit: audit, by: who, revoker: auth.NewRevoker(as, o.Clock, nil)}
+	ops := &adminOps{store: s.store, audit: audit, by: who, revoker: auth.NewRevoker(as, o.Clock, nil), keys: auth.NewAppKeys(as, o.Clock)}
 	if !cfg.Accounts.Off && !cfg.Auth.NoDataSecret {
 		signer, err := auth.NewSigner(s.secrets.Token, "", o.Clock)
 		if err != nil {

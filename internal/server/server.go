@@ -16,6 +16,7 @@ import (
 	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/gate"
+	"github.com/anser-im/anser/internal/gate/httpapi"
 	"github.com/anser-im/anser/internal/gate/line"
 	"github.com/anser-im/anser/internal/gate/native"
 	"github.com/anser-im/anser/internal/im"
@@ -45,6 +46,7 @@ type Server struct {
 	verifier *auth.Verifier
 	revoker  *auth.Revoker
 	accounts *auth.Accounts // nil = off
+	keys     *auth.AppKeys
 	keeper   *auth.Gatekeeper
 	types    *types.Registry
 	core     *core.Core
@@ -54,6 +56,7 @@ type Server struct {
 	line     *line.Door // nil = no listener of its
 	doors    []*gate.Listener
 	admin    net.Listener // nil = off
+	http     *httpapi.Door
 	public   *http.Server
 	private  *http.Server // the admin listener's
 
@@ -162,6 +165,7 @@ func (s *Server) openCore(o Options) error {
 		return failf(ExitConfig, "auth: %w", err)
 	}
 	as := authStore{s.store}
+	s.keys = auth.NewAppKeys(as, o.Clock)
 	s.revoker = auth.NewRevoker(as, o.Clock, func(v auth.Revocation) { s.core.Revoked(v) })
 	if !s.cfg.Accounts.Off && !s.cfg.Auth.NoDataSecret {
 		signer, err := auth.NewSigner(s.secrets.Token, "", o.Clock)
@@ -236,6 +240,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	parallel.Wait()
 	s.closeDoors()
 	s.core.Close()
+	s.keys.Close()
 	s.gate.Close()
 	os.Remove(s.addressFile())
 	err := s.closer.Close()
@@ -255,6 +260,7 @@ func (s *Server) Abort() error {
 		s.draining.Store(true)
 		s.closeDoors()
 		s.core.Close()
+		s.keys.Close()
 		s.gate.Close()
 		err = s.closer.Close() // address file and all stay, as after kill -9
 	})

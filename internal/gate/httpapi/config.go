@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/anser-im/anser/internal/auth"
+	"github.com/anser-im/anser/internal/core"
 )
 
 // Limits of a request. A body is a few short strings.
@@ -29,9 +30,11 @@ type Health struct {
 type Config struct {
 	Health   func() Health                   // cheap; called for each health request
 	Accounts *auth.Accounts                  // nil = no /v1/login, /v1/refresh, /v1/logout
+	Core     *core.Core                      // whose verbs the API offers; nil = no API
+	Keys     *auth.AppKeys                   // the app keys that the API takes; nil = none
 	WS       http.Handler                    // at /v1/ws; nil = none
 	Addr     func(*http.Request) netip.Addr  // of the client, behind trusted proxies; nil = that of the socket
-	Origins  func(r *http.Request) (ok bool) // whether a browser's page of this Origin may sign in; nil = only pages of this host
+	Origins  func(r *http.Request) (ok bool) // whether a browser's page of this Origin may sign in and use the API; nil = only pages of this host
 	Version  string                          // shown on the page
 	Log      *slog.Logger                    // nil = nothing is logged
 }

@@ -1,5 +1,9 @@
-// Package httpapi is the HTTP door: health, signing in with the built-in accounts, the
-// page that a browser finds, and the place where the native door's WebSocket hangs.
+// Package httpapi is the HTTP door: the API, health, signing in with the built-in
+// accounts, the page that a browser finds, and the place where the native door's
+// WebSocket hangs.
+//
+//	POST /anser.v1.<Service>/<Verb>   the API: Connect (JSON or protobuf), gRPC, gRPC-Web
+//	GET  /v1/docs, /v1/openapi.json   what it offers, for people and for tools
 //
 //	GET  /            a page for people, in English or Chinese
 //	GET  /healthz     200 while the service path works, else 503

@@ -20,8 +20,22 @@ type handler struct {
 	places chan struct{} // one for each login in flight
 }
 
+// A Door is the handler of the public listeners.
+type Door struct {
+	http.Handler
+	api *api // nil = none
+}
+
+// Stats counts what the API did.
+func (d *Door) Stats() Stats {
+	if d.api == nil {
+		return Stats{}
+	}
+	return d.api.counts.stats()
+}
+
 // New makes the handler of the public listeners.
-func New(c Config) http.Handler {
+func New(c Config) *Door {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -47,16 +61,27 @@ func New(c Config) http.Handler {
 	if c.WS != nil {
 		routes["/v1/ws"] = route{get: c.WS.ServeHTTP}
 	}
-	return Recover(c.Log, Secure(routing(routes)))
+	d := &Door{}
+	if c.Core != nil {
+		d.api = newAPI(c)
+		routes[apiPrefix] = route{post: h.cors(d.api)}
+	}
+	d.Handler = Recover(c.Log, Secure(routing(routes)))
+	return d
 }
 
 // A route has the handler of each method; nil = not allowed.
 type route struct{ get, post http.HandlerFunc }
 
-// routing serves exact paths, and tells all others in JSON what is wrong.
+// routing serves exact paths, and what begins with apiPrefix, and tells all others in
+// JSON what is wrong.
 func routing(routes map[string]route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, ok := routes[r.URL.Path]
+		path := r.URL.Path
+		if strings.HasPrefix(path, apiPrefix) {
+			path = apiPrefix
+		}
+		p, ok := routes[path]
 		if !ok {
 			WriteError(w, im.Errorf(im.NotFound, "there is nothing at this path"))
 			return
@@ -131,6 +156,14 @@ func Tune(s *http.Server, log *slog.Logger) {
 	s.ReadHeaderTimeout = readSeconds * time.Second
 	s.IdleTimeout = idleSeconds * time.Second
 	s.MaxHeaderBytes = maxHeader
+	// gRPC needs HTTP/2, without TLS too (h2c, by prior knowledge: RFC 9113 §3.3).
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	s.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 64, WriteByteTimeout: writeSeconds * time.Second,
+		SendPingTimeout: idleSeconds * time.Second, PingTimeout: readSeconds * time.Second,
+		MaxReceiveBufferPerConnection: 1 << 20, MaxReceiveBufferPerStream: 256 << 10}
 	if log != nil {
 		s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // broken clients, port scans
 	}
