@@ -114,6 +114,7 @@ type Head struct {
 	WithdrawA []Range     // of the ordinal NA; at most 64
 	Group     im.GroupID  // "" in direct conversations
 	Closed    bool        // the last member left
+	Settled   im.MVer     // the newest change of the group's Info; 0 if there was none since it was made
 	Sides     [2]Side     // direct: both users in byte order; in notes to oneself only the first
 	Line      string      // direct: the name of the business conversation; "" is the plain one
 }

@@ -38,7 +38,9 @@ func (st *state) member(o *store.MemberOp) error {
 	if o.Info != nil {
 		c.info = *o.Info
 		c.info.ID = h.Group
-		c.settled = h.MVer + 1
+		if o.Conv != 0 {
+			h.Settled = h.MVer + 1
+		}
 	}
 	h.MVer++
 	h.Position = st.at()

@@ -42,7 +42,6 @@ type conv struct {
 	ordinals []ordinal // of number i+1; stays when the message goes
 	changes  map[im.Ver]im.Change
 	rows     map[im.UserID]*store.Row // in direct conversations only of who has set something
-	settled  im.MVer                  // the newest change of the group's settings
 	mentions map[im.UserID]map[im.Seq]bool
 	formers  map[im.Seq][]former                       // the oldest first
 	reacted  map[im.Seq]map[string]map[im.UserID]int64 // when
@@ -219,7 +218,7 @@ func (c *conv) moved(u im.UserID, guard im.MVer) bool {
 		return true
 	}
 	r := c.rows[u]
-	return guard < c.settled || r != nil && r.MVer > guard
+	return guard < c.head.Settled || r != nil && r.MVer > guard
 }
 
 // mention writes or removes the rows of whom m names. Who may not see m gets none.

@@ -23,11 +23,10 @@ type conv struct {
 	members   atomic.Pointer[roster] // nil until somebody's row is looked at
 
 	// The rest is the writer's.
-	now     *store.Head // with all that was applied; in the commit under way if batch says so
-	batch   uint64      // number of the newest batch that touched it
-	at      int         // index in writer.touched, in that batch
-	settled im.MVer     // the newest change of the group's settings since the database was opened
-	dirty   bool        // now is newer than the head's row: `t` rows hold the difference
+	now   *store.Head // with all that was applied; in the commit under way if batch says so
+	batch uint64      // number of the newest batch that touched it
+	at    int         // index in writer.touched, in that batch
+	dirty bool        // now is newer than the head's row: `t` rows hold the difference
 }
 
 // roster is what is known of the rows of users in a conversation that is not direct.

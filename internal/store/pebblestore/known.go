@@ -216,7 +216,7 @@ func (w *writer) moved(h *hint, c *conv, u im.UserID, guard im.MVer) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	return guard < c.settled || m.there && m.row.MVer > guard, nil
+	return guard < c.now.Settled || m.there && m.row.MVer > guard, nil
 }
 
 // rowOf is u's row as readers will be told, and what it is kept in: nil in a direct

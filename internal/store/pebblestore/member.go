@@ -62,7 +62,9 @@ func (w *writer) membership(it *item, o *store.MemberOp) error {
 	if o.Info != nil {
 		info = *o.Info
 		info.ID = h.Group
-		c.settled = h.MVer + 1
+		if o.Conv != 0 {
+			h.Settled = h.MVer + 1
+		}
 		w.k, w.v = keyConv(w.k[:0], it.s.app, tagInfo, c.id), appendInfo(w.v[:0], &info)
 		w.put()
 	}

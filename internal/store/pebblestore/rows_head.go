@@ -12,9 +12,15 @@ const (
 	maxWithdrawA = 64
 )
 
+// Which bits there are behind the kind.
+const (
+	directBits = 1 | 2 | 4 | 8
+	groupBits  = 1 | 16
+)
+
 // appendHead encodes h; the conversation's number is in the key.
 func appendHead(b []byte, h *store.Head) []byte {
-	b = append(b, rowVersion, byte(h.Kind), flag(h.Closed)|flag(h.Line != "")<<1|flag(h.Sides[0].Own)<<2|flag(h.Sides[1].Own)<<3)
+	b = append(b, rowVersion, byte(h.Kind), flag(h.Closed)|flag(h.Line != "")<<1|flag(h.Sides[0].Own)<<2|flag(h.Sides[1].Own)<<3|flag(h.Settled != 0)<<4)
 	b = appendUint(b, uint64(h.Members))
 	b = appendUint(b, uint64(h.Seq))
 	b = appendUint(b, uint64(h.Ver))
@@ -42,7 +48,11 @@ func appendHead(b []byte, h *store.Head) []byte {
 		}
 		return b
 	}
-	return appendText(b, h.Group)
+	b = appendText(b, h.Group)
+	if h.Settled != 0 {
+		b = appendUint(b, uint64(h.Settled))
+	}
+	return b
 }
 
 func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
@@ -50,7 +60,7 @@ func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
 	d.begin()
 	h := &store.Head{Conv: conv}
 	h.Kind = im.ConvKind(d.u8())
-	is := d.u8() // closed, whether it has a line, whose rows hold something
+	is := d.u8() // closed, whether it has a line, whose rows hold something, whether its settings changed
 	h.Closed = is&1 != 0
 	h.Members = int(d.num())
 	h.Seq = im.Seq(d.num())
@@ -80,8 +90,11 @@ func decodeHead(key []byte, conv im.ConvID, row []byte) (*store.Head, error) {
 		}
 	} else {
 		h.Group = im.GroupID(d.str())
+		if is&16 != 0 {
+			h.Settled = im.MVer(d.num())
+		}
 	}
-	if !d.ok() || is > 15 || h.Kind != im.Direct && is > 1 || (is&2 != 0) != (h.Line != "") || h.Kind < im.Direct || h.Kind > im.Self || h.Min == 0 || h.MinVer == 0 {
+	if !d.ok() || is&^directBits != 0 && h.Kind == im.Direct || is&^groupBits != 0 && h.Kind != im.Direct || (is&16 != 0) != (h.Settled != 0) || (is&2 != 0) != (h.Line != "") || h.Kind < im.Direct || h.Kind > im.Self || h.Min == 0 || h.MinVer == 0 {
 		return nil, errRow(key, "head")
 	}
 	return h, nil

@@ -43,6 +43,8 @@ func codes() []code {
 		Directed: []im.Seq{8, 300}, Nick: nick, MutedUntil: until}
 	owned := *h
 	owned.Sides[1].Own = true
+	settled := *group
+	settled.Settled = 1 << 40
 	line := *h
 	line.Line, line.Closed = "shop", true
 	commit := appendCommit(nil, 1_800_000_000_500, 12)
@@ -62,7 +64,7 @@ func codes() []code {
 				return nil, nil, err
 			}
 			return h, appendHead(nil, h), nil
-		}, [][]byte{appendHead(nil, h), appendHead(nil, group), appendHead(nil, &line), appendHead(nil, &owned)}},
+		}, [][]byte{appendHead(nil, h), appendHead(nil, group), appendHead(nil, &line), appendHead(nil, &owned), appendHead(nil, &settled)}},
 		{"row", func(row []byte) (any, []byte, error) {
 			r, direct, err := decodeRow(key, 7, "u", row)
 			if err != nil {
