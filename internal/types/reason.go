@@ -41,12 +41,20 @@ func deepest(e *jsonschema.ValidationError, depth int) (*jsonschema.ValidationEr
 	_, any := e.ErrorKind.(*kind.AnyOf)
 	_, one := e.ErrorKind.(*kind.OneOf)
 	best, most := (*jsonschema.ValidationError)(nil), -1
+	fits, only := 0, (*jsonschema.ValidationError)(nil) // branches for values of this type
 	for _, c := range e.Causes {
-		if leaf, score := deepest(c, depth+1); score > most {
+		leaf, score := deepest(c, depth+1)
+		if score > most {
 			best, most = leaf, score
+		}
+		if _, other := leaf.ErrorKind.(*kind.Type); !other {
+			fits, only = fits+1, leaf
 		}
 	}
 	if (any || one) && most <= 4*len(e.InstanceLocation)+1 {
+		if fits == 1 {
+			return only, most
+		}
 		// No branch got any further than its first look: none was meant.
 		return &jsonschema.ValidationError{InstanceLocation: e.InstanceLocation, ErrorKind: e.ErrorKind}, most
 	}
