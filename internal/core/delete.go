@@ -338,15 +338,8 @@ func (s *Session) changeAll(ctx context.Context, ops []*store.ChangeOp, each fun
 			wait.Done()
 		}
 	}
-	ended := make(chan struct{})
-	go func() { // it ends with the operations, which all do
-		wait.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		return im.Wrap(im.Unavailable, ctx.Err(), "the outcome is not known yet: ask again")
+	if err := waitFor(ctx, &wait); err != nil {
+		return err
 	}
 	var first error
 	for i, op := range ops {

@@ -9,6 +9,9 @@ import (
 // commits and does not block.
 func (c *Core) deliver(snd *Send) {
 	c.spread(snd.s, snd.l.addr, &snd.at, &hub.Event{Conv: snd.op.At, Seq: snd.op.Seq, Msg: snd.Msg})
+	if snd.Msg.Thread != 0 {
+		c.wrote(snd.s, snd.l.addr, snd.Msg)
+	}
 }
 
 // spread offers a message of s: in direct conversations at once, in groups in turn.

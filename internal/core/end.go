@@ -102,4 +102,5 @@ func (c *Core) Drain(ctx context.Context, d time.Duration) {
 		}
 		s.end(endDraining(time.Second + rand.N(2*time.Second)))
 	}
+	c.closeStreams()
 }

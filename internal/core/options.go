@@ -8,10 +8,11 @@ import (
 	"github.com/anser-im/anser/internal/im"
 )
 
-// options looks at what a message asks for besides, by where it goes: burning, and
-// roles that it names. A plain message has none. The lane's order is held.
+// options looks at what a message asks for besides, by where it goes: burning, what
+// it answers, and roles that it names. A plain message has none of it. The lane's
+// order is held.
 //
-// Errors: Unsupported; those of resolveRoles.
+// Errors: Unsupported; Invalid; those of resolveRoles.
 func (l *lane) options(snd *Send) *im.Error {
 	m := snd.Msg
 	if m.Burn != 0 {
@@ -22,10 +23,17 @@ func (l *lane) options(snd *Send) *im.Error {
 			m.Burn = 0
 		}
 	}
-	if snd.named == nil || len(snd.named.Roles) == 0 {
+	roles := snd.named != nil && len(snd.named.Roles) > 0
+	if !roles && m.ReplyTo == 0 && m.Thread == 0 {
 		return nil
 	}
 	head, _ := l.s.c.st.Head(l.at.conv)
+	if max(m.ReplyTo, m.Thread) > head.Seq {
+		return im.Errorf(im.Invalid, "the message answers, or stands in the thread of, one that is not there yet")
+	}
+	if !roles {
+		return nil
+	}
 	named, err := l.s.c.resolveRoles(snd.named, l.at.kind, &head, m.Sender)
 	if err != nil {
 		return im.AsError(err)

@@ -98,7 +98,7 @@ func (snd *Send) begin(s *Session) {
 		done = snd.durable
 		snd.self = snd
 	}
-	snd.sending = sending{s: s}
+	snd.sending = sending{s: s, charged: snd.paid}
 	snd.op.Done = done
 	snd.Seq, snd.Time, snd.N, snd.Dup, snd.Err = 0, 0, 0, false, nil
 }

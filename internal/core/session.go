@@ -87,6 +87,7 @@ type Send struct {
 	self   *Send      // whose op.Done it is: a copied Send makes its own
 	stands uint64     // what the id stands for, where core sends for a request; 0 = for the content
 	origin *im.Origin // of what core forwards
+	paid   bool       // the request it is for was counted against the rate
 	sending
 }
 

@@ -29,6 +29,8 @@ type verbs struct {
 	counts   counts
 
 	convVerbs
+	streams streams
+	follows follows
 
 	met      names[im.ConvID, contact]
 	lastHere names[im.UserID, int64] // when a device was last noted, Unix milliseconds
@@ -55,6 +57,9 @@ func (c *Core) openVerbs() {
 	c.running.Go(func() { c.runTeller(ctx) })
 	c.running.Go(func() { c.runWatch(ctx) })
 	c.openConvVerbs(ctx)
+	c.follows.open()
+	c.running.Go(func() { c.runFollows(ctx) })
+	c.running.Go(func() { c.runStreams(ctx) })
 	c.watches.open()
 	c.running.Go(func() { c.runWatches(ctx) })
 	if c.cfg.SweepEvery >= 0 {
@@ -63,6 +68,7 @@ func (c *Core) openVerbs() {
 }
 
 func (c *Core) closeVerbs() {
+	c.closeStreams()
 	c.stop()
 	c.running.Wait()
 }
