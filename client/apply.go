@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"time"
 
 	"github.com/anser-im/anser/wire"
 )
@@ -304,6 +305,9 @@ func (c *Client) begin(w *wire.Welcome, b *batch) {
 	if c.device != w.Device && w.Device != "" && c.opt.Device.ID == "" {
 		c.device = w.Device
 		b.puts.Set(keyDevice, []byte(w.Device))
+	}
+	if w.ServerTime != 0 {
+		c.clock(time.Since(timeOf(w.ServerTime)), b)
 	}
 	if c.epoch == w.Epoch {
 		return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -263,6 +264,9 @@ func (c *Client) load() error {
 			if c.device == "" {
 				c.device = string(value)
 			}
+		case key == keySkew:
+			n, _ := strconv.ParseInt(string(value), 10, 64) // learnt again
+			c.skew = time.Duration(n) * time.Millisecond
 		case strings.HasPrefix(key, keyConv):
 			addr := key[len(keyConv):]
 			c.convs[addr], err = readConvo(addr, value)

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -122,6 +123,16 @@ func (c *Client) expire(b *batch) {
 		}
 		b.event(Event{Kind: EventExpired, Conv: d.conv, Ranges: []Range{{d.seq, d.seq}}})
 	}
+}
+
+// clock notes how far our clock is off. It is kept, so that nothing goes away too early
+// or late before the next link.
+func (c *Client) clock(skew time.Duration, b *batch) {
+	if d := skew - c.skew; d > -time.Second && d < time.Second {
+		return // the way of Welcome took that long
+	}
+	c.skew = skew
+	b.puts.Set(keySkew, strconv.AppendInt(nil, skew.Milliseconds(), 10))
 }
 
 // untilExpiry is how long nothing goes away; false if nothing does.

@@ -63,6 +63,7 @@ type fakeConv struct {
 	pos     int
 	left    bool
 	noLog   uint64 // changes up to it are no longer kept
+	gone    []*wire.SeqRange
 }
 
 type fakeSession struct {
@@ -448,7 +449,8 @@ func (f *fake) accept(c *fakeConn, s *wire.Send) *wire.SendAck {
 			return &wire.SendAck{Id: s.Id, Conv: s.Conv, Seq: m.Seq, N: m.N, Time: m.Time, Duplicate: true}
 		}
 	}
-	m := f.append(s.Conv, &wire.Message{Id: s.Id, Sender: "alice", Device: "dev", Type: s.Type, Flags: 3, Body: s.Body})
+	m := f.append(s.Conv, &wire.Message{Id: s.Id, Sender: "alice", Device: "dev", Type: s.Type, Flags: 3, Body: s.Body,
+		Expires: s.Options.GetExpires(), ReplyTo: s.Options.GetReplyTo()})
 	f.event(&wire.Event{Conv: s.Conv, Seq: m.Seq, Message: m}, c)
 	return &wire.SendAck{Id: s.Id, Conv: s.Conv, Seq: m.Seq, N: m.N, Time: m.Time}
 }
@@ -502,7 +504,7 @@ func (v *fakeConv) page(from, to uint64, limit int, backward bool) *wire.Range {
 
 func (f *fake) describe(addr string) *wire.Conversation {
 	v := f.convs[addr]
-	return &wire.Conversation{Conv: addr, Head: v.head(), Mine: &wire.Mine{From: v.from, Read: v.read},
+	return &wire.Conversation{Conv: addr, Head: v.head(), Mine: &wire.Mine{From: v.from, Read: v.read, Gone: v.gone},
 		Page: v.page(1, uint64(len(v.msgs)), 20, true)}
 }
 

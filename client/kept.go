@@ -162,7 +162,7 @@ func (c *Client) unkeep(conv string, from, to uint64, b *batch) {
 	oldest := i == 0
 	s.order = slices.Delete(s.order, i, j)
 	for id, m := range s.own { // what stood before the oldest goes with it
-		if oldest && j > 0 && m.Local.After < to {
+		if oldest && j > 0 && m.Local.After <= to {
 			delete(s.own, id)
 			b.puts.Delete(keyInserted + conv + "\x00" + id)
 		}
@@ -274,7 +274,7 @@ func (s *shelf) view(m *Message, answers map[uint64]*Extra) *Message {
 			e.ThreadLast, e.ThreadTime = a.ThreadLast, a.ThreadTime
 		}
 	}
-	if e.Replies+e.Thread+len(e.Mine) > 0 {
+	if out.Extra = nil; e.Replies+e.Thread+len(e.Mine) > 0 {
 		out.Extra = &e
 	}
 	return out

@@ -97,9 +97,6 @@ func (c *Client) adopt(l *link) error {
 	if w.Session == "" {
 		c.last = nil
 	}
-	if w.ServerTime != 0 {
-		c.skew = time.Since(timeOf(w.ServerTime))
-	}
 	c.nodes = follow(c.endpoints, w.Nodes, c.opt.TLS)
 	delete(c.left, l.at.key())
 	l.begun = make(chan struct{})

@@ -49,6 +49,7 @@ const (
 	keyToken    = "sync"   // where the next Sync goes on
 	keyUser     = "user"   // whose store this is
 	keyDevice   = "device" // the device id, if the server gave it
+	keySkew     = "skew"   // our clock less the server's, milliseconds in decimal
 	keyConv     = "c/"     // + address: a conv record
 	keyOut      = "o/"     // + 16 hex digits: an outbox record; their order is the sends'
 	keyNet      = "n/"     // + network label: a search record

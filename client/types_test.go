@@ -156,7 +156,9 @@ func (c *card) SearchableWords() []string { return []string{c.Title} }
 // coin has bytes of its own.
 type coin struct{ heads bool }
 
-func (c coin) Encode() ([]byte, error) { return []byte{map[bool]byte{true: 'h', false: 't'}[c.heads]}, nil }
+func (c coin) Encode() ([]byte, error) {
+	return []byte{map[bool]byte{true: 'h', false: 't'}[c.heads]}, nil
+}
 func (c *coin) Decode(b []byte) error {
 	if len(b) != 1 {
 		return errors.New("no coin")
