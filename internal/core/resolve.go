@@ -69,6 +69,7 @@ func (s *Session) here() error {
 // only known users may be written to.
 func (s *Session) reach(addr im.Address) (convRef, error) {
 	ref, err := s.c.look(s.user, addr)
+	ref.app = s.app
 	switch {
 	case err != nil:
 		return ref, err
