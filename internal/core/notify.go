@@ -328,5 +328,13 @@ func mustJSON(v any) []byte {
 
 // threadLevel is what u has set for a thread; NotifyInherit if nothing.
 func (c *Core) threadLevel(u im.UserID, h *store.Head, root im.Seq) (im.Level, error) {
-	return im.NotifyInherit, nil
+	n, _, err := c.threadNote(u, threadKey(addressOf(h, u), root))
+	if err != nil {
+		return im.NotifyInherit, err
+	}
+	level, err := im.ParseLevel(n.Level)
+	if err != nil {
+		return im.NotifyInherit, nil
+	}
+	return level, nil
 }
