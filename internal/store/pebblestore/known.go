@@ -120,6 +120,7 @@ func (w *writer) setMember(c *conv, m *member) {
 		m.row.Position = w.at()
 		w.v = appendDirectOwn(w.v[:0], &m.row)
 	} else {
+		m.row.Trim()
 		w.v = appendRow(w.v[:0], &m.row)
 	}
 	w.k = keyRow(w.k[:0], c.app.app, m.user, c.id)

@@ -180,8 +180,8 @@ func (s *Store) rowIn(v *view, c *conv, h *store.Head, shown cursor, u im.UserID
 func (k cursor) over(r store.Row) store.Row {
 	if k.read > r.Read {
 		r.Read, r.ReadN, r.ReadNA = k.read, k.n, k.na
-		r.Trim()
 	}
+	r.Trim()
 	return r
 }
 

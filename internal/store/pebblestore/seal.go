@@ -194,6 +194,9 @@ func (w *writer) set() { w.batch().Set(w.k, w.v, nil) }
 // put is set for rows that recent remembers.
 func (w *writer) put() {
 	w.set()
+	if w.v == nil {
+		w.v = emptyRow // there, and not removed
+	}
 	w.recent.put(w.k, w.v)
 }
 

@@ -81,6 +81,7 @@ var (
 // name is a conversation as both stores know it.
 type name struct {
 	a, b  im.UserID // a direct one
+	line  string
 	group im.GroupID
 	self  im.UserID
 }
@@ -90,6 +91,9 @@ func names() []name {
 	for i, a := range historyUsers {
 		for _, b := range historyUsers[i:] {
 			all = append(all, name{a: a, b: b})
+			if lined(a, b) {
+				all = append(all, name{a: a, b: b, line: "line"})
+			}
 		}
 		all = append(all, name{self: a})
 	}
@@ -98,6 +102,9 @@ func names() []name {
 	}
 	return all
 }
+
+// lined says whether two users have a business conversation too.
+func lined(a, b im.UserID) bool { return a == "a" && b <= "ab" }
 
 // in is the conversation's number in s; 0 if it is not there.
 func (n name) in(s store.Store) im.ConvID {
@@ -109,7 +116,7 @@ func (n name) in(s store.Store) im.ConvID {
 	case n.group != "":
 		id, _, err = s.Group(n.group)
 	default:
-		id, _, err = s.Direct(n.a, n.b, "")
+		id, _, err = s.Direct(n.a, n.b, n.line)
 	}
 	if err != nil {
 		panic(err)
@@ -179,9 +186,13 @@ func (h *history) outcome(s store.Store, op store.Op) string {
 	case *store.KeptOp:
 		return fmt.Sprintf("found %v seq %d", o.Found, o.Seq)
 	case *store.ChangeOp:
-		return fmt.Sprintf("ver %d dup %v %s", o.Ver, o.Dup, show(o.Msg))
+		return fmt.Sprintf("ver %d dup %v added %q removed %q %s", o.Ver, o.Dup, o.Added, o.Removed, show(o.Msg))
 	case *store.ReadOp:
-		return fmt.Sprintf("moved %v read %d role %d mver %d from %d", o.Moved, o.Row.Read, o.Row.Role, o.Row.MVer, o.Row.From)
+		return fmt.Sprintf("moved %v read %d role %d mver %d from %d %s", o.Moved, o.Row.Read, o.Row.Role, o.Row.MVer, o.Row.From, own(&o.Row))
+	case *store.SetOp:
+		return fmt.Sprintf("moved %v read %d role %d mver %d %s", o.Moved, o.Row.Read, o.Row.Role, o.Row.MVer, own(&o.Row))
+	case *store.NoteOp:
+		return fmt.Sprintf("moved %v at %v change %d %d %s %s %q %q %d", o.Moved, o.At != 0, o.Change.Ver, o.Change.Kind, o.Change.By, o.Change.Device, o.Change.Key, o.Change.Value, o.Change.Time)
 	case *store.MemberOp:
 		if o.Dup {
 			return fmt.Sprintf("dup %s", o.Group)
@@ -202,6 +213,8 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 	n := name{a: min(u, peer), b: max(u, peer)}
 	if rapid.Bool().Draw(r, "in a group") {
 		n = name{group: rapid.SampledFrom(historyGroups).Draw(r, "group")}
+	} else if lined(n.a, n.b) && rapid.Bool().Draw(r, "line") {
+		n.line = "line"
 	}
 	conv := n.in(h.model)
 	head, _ := h.model.Head(conv)
@@ -220,22 +233,36 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 		seq = im.Seq(rapid.Uint64Range(1, uint64(head.Seq)+1).Draw(r, "seq"))
 	}
 	body := rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(r, "body")
-	kind := rapid.SampledFrom([]string{"send", "send", "send", "send", "retry", "edit", "edit", "recall", "read", "read", "member", "member", "group", "block", "put", "cursor", "delivered", "kept"}).Draw(r, "kind")
+	kind := rapid.SampledFrom([]string{"send", "send", "send", "send", "retry", "edit", "edit", "recall", "react", "react", "react", "pin", "expand", "delete", "delete", "restore", "restore", "burn", "read", "read", "set", "set", "note", "note", "timer", "member", "member", "group", "block", "put", "cursor", "delivered", "kept"}).Draw(r, "kind")
 	what = fmt.Sprintf("%s %+v by %s, seq %d guard %d", kind, n, u, seq, guard)
 	what = strings.ReplaceAll(what, fmt.Sprintf("%+v", n), strings.ReplaceAll(fmt.Sprintf("%+v", n), " ", "_"))
 	switch kind {
 	case "send", "retry":
 		m := im.Message{Sender: u, Device: "d", Type: "an:text", Body: body,
 			Flags: rapid.SampledFrom([]im.Flags{0, im.Persist, im.DefaultFlags, im.DefaultFlags}).Draw(r, "flags")}
-		switch rapid.IntRange(0, 7).Draw(r, "extra") {
+		switch rapid.IntRange(0, 11).Draw(r, "extra") {
 		case 0:
 			m.Mentions = &im.Mentions{Users: []im.UserID{peer}}
 		case 1:
 			m.Mentions = &im.Mentions{All: true}
 		case 2:
 			m.To = []im.UserID{peer}
+			if other := user.Draw(r, "and"); other != peer {
+				m.To = append(m.To, other)
+			}
 		case 3:
 			m.Expires = h.c.Now().Add(time.Duration(rapid.IntRange(1, 40).Draw(r, "expires"))*2*time.Minute + time.Second).UnixMilli()
+		case 4:
+			m.ReplyTo = seq
+		case 5:
+			m.Thread = seq
+		case 6:
+			m.ReplyTo, m.Thread = seq, seq
+		case 7:
+			m.Burn = 60
+		}
+		if rapid.IntRange(0, 5).Draw(r, "answers") == 0 { // few messages, so that much stands in one thread
+			m.ReplyTo, m.Thread = im.Seq(rapid.IntRange(0, 2).Draw(r, "to")), im.Seq(rapid.IntRange(0, 2).Draw(r, "root"))
 		}
 		h.sends++
 		m.ID = im.ClientID(fmt.Sprint("n", h.sends))
@@ -253,7 +280,7 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 		return what, func(s store.Store, i int) store.Op {
 			op := &store.AppendOp{Guard: guard, Msg: []*im.Message{&m, &m2}[i], Hash: hash, Read: read}
 			if byPeer {
-				op.Peer, op.Blocked = peer, blocked
+				op.Peer, op.Blocked, op.Line = peer, blocked, n.line
 			} else {
 				op.Conv = at(s)
 			}
@@ -289,6 +316,32 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 			c.Conv = at(s)
 			return &c
 		}
+	case "react", "pin", "expand", "delete", "restore", "burn":
+		op := h.part(r, kind, conv, seq, guard, u)
+		return what, func(s store.Store, i int) store.Op {
+			c := op
+			c.Conv = at(s)
+			return &c
+		}
+	case "set":
+		op := h.set(r, conv, head, u)
+		return what, func(s store.Store, i int) store.Op {
+			c := op
+			c.Conv = at(s)
+			return &c
+		}
+	case "note":
+		op := h.noteOp(r, u, body)
+		return what, func(s store.Store, i int) store.Op {
+			c := op
+			return &c
+		}
+	case "timer":
+		op := store.PutOp{Records: []store.Record{h.timer(r, u), h.timer(r, peer)}}
+		return what, func(s store.Store, i int) store.Op {
+			c := op
+			return &c
+		}
 	case "read":
 		return what, func(s store.Store, i int) store.Op {
 			return &store.ReadOp{Conv: at(s), User: u, Seq: seq}
@@ -297,6 +350,10 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 		op := store.MemberOp{Guard: guard, By: u}
 		for range rapid.IntRange(1, 3).Draw(r, "roles") {
 			set := store.RoleSet{User: user.Draw(r, "who"), Role: im.Role(rapid.IntRange(0, 3).Draw(r, "role"))}
+			if rapid.IntRange(0, 2).Draw(r, "nick") == 0 {
+				nick, until := rapid.SampledFrom([]string{"", "nick"}).Draw(r, "name"), int64(rapid.IntRange(0, 1).Draw(r, "muted"))
+				set.Nick, set.Muted = &nick, &until
+			}
 			if !slices.ContainsFunc(op.Set, func(x store.RoleSet) bool { return x.User == set.User }) {
 				op.Set = append(op.Set, set)
 			}
@@ -309,7 +366,7 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 				c.Msg = &im.Message{Sender: u, Type: "an:group", Flags: im.Persist}
 			}
 			if history < 2 {
-				c.Info = &im.GroupInfo{Name: fmt.Sprint("name ", history), History: im.HistoryMode(history)}
+				c.Info = &im.GroupInfo{Name: fmt.Sprint("name ", history), History: im.HistoryMode(history), Mute: said}
 			}
 			return &c
 		}
@@ -366,7 +423,7 @@ func (h *history) draw(r *rapid.T) (what string, build func(s store.Store, i int
 }
 
 func (h *history) sweep(r *rapid.T) {
-	p := store.SweepPolicy{Commands: time.Hour + time.Second, Changes: time.Hour + time.Second, KeepNewest: rapid.IntRange(1, 5).Draw(r, "keep")}
+	p := store.SweepPolicy{Commands: time.Hour + time.Second, Changes: time.Hour + time.Second, Deleted: 2*time.Hour + time.Second, KeepNewest: rapid.IntRange(1, 5).Draw(r, "keep")}
 	a, err := h.model.Sweep(context.Background(), h.c.Now(), p)
 	if err != nil {
 		r.Fatal(err)
@@ -418,6 +475,7 @@ func (h *history) compare(r *rapid.T) {
 			r.Fatalf("user %s:\n%s", u, lineDiff(want, got))
 		}
 	}
+	h.compareTimes(r)
 }
 
 // page compares a random page of both.
@@ -481,8 +539,8 @@ func (h *history) conversation(s store.Store, n name) string {
 	if head.Kind != im.Self {
 		note("members %d", head.Members)
 	}
-	note("kind %d seq %d ver %d mver %d n %d na %d time %d minver %d group %q closed %v sides %+v", head.Kind,
-		head.Seq, head.Ver, head.MVer, head.N, head.NA, head.Time, max(head.MinVer, 1), head.Group, head.Closed, head.Sides)
+	note("kind %d seq %d ver %d mver %d n %d na %d time %d minver %d group %q closed %v settled %d line %q sides %+v", head.Kind,
+		head.Seq, head.Ver, head.MVer, head.N, head.NA, head.Time, max(head.MinVer, 1), head.Group, head.Closed, head.Settled, head.Line, head.Sides)
 	if !h.expired {
 		note("last shown %d", head.LastShown)
 	}
@@ -501,7 +559,7 @@ func (h *history) conversation(s store.Store, n name) string {
 	changes, err := s.Changes(conv, 0, 1000)
 	note("changes %v", err)
 	for _, c := range changes {
-		note("change %d %d %d %s %s %s %d %s: %s", c.Ver, c.Seq, c.Kind, c.By, c.Device, c.ID, c.Time, c.Peer, show(c.Msg))
+		note("change %d %d %d %s %s %s %d %s %q %q %q %q: %s", c.Ver, c.Seq, c.Kind, c.By, c.Device, c.ID, c.Time, c.Peer, c.Added, c.Removed, c.Key, c.Value, show(c.Msg))
 	}
 	if info, ok, _ := s.Info(conv); ok {
 		note("info %+v", info)
@@ -509,6 +567,8 @@ func (h *history) conversation(s store.Store, n name) string {
 	if n.self != "" {
 		return b.String()
 	}
+	h.parts(s, head, note)
+	h.rows(s, conv, note)
 	members, err := s.Members(conv, "a", 3)
 	note("members %v", err)
 	for _, r := range members {
@@ -521,7 +581,7 @@ func (h *history) conversation(s store.Store, n name) string {
 			continue
 		}
 		unread, all := head.Unread(&r)
-		note("role %d mver %d from %d n %d na %d read %d", r.Role, r.MVer, r.From, r.FromN, r.FromNA, r.Read)
+		note("role %d mver %d from %d n %d na %d read %d %s", r.Role, r.MVer, r.From, r.FromN, r.FromNA, r.Read, own(&r))
 		if r.In() {
 			note("unread %d all %d", unread, all)
 			seqs, err := s.Mentions(u, conv, im.Seq(len(u)), 5)
@@ -549,7 +609,7 @@ func (h *history) user(s store.Store, u im.UserID) string {
 	}
 	var lines []string
 	for _, r := range rows {
-		lines = append(lines, fmt.Sprintf("row %s %s %d %d %d", known[r.Conv], r.User, r.Role, r.MVer, r.Read))
+		lines = append(lines, fmt.Sprintf("row %s %s %d %d %d %s", known[r.Conv], r.User, r.Role, r.MVer, r.Read, own(&r)))
 	}
 	slices.Sort(lines)
 	note("%s", strings.Join(lines, "\n"))
@@ -560,6 +620,7 @@ func (h *history) user(s store.Store, u im.UserID) string {
 	for _, r := range records {
 		note("record %q %q %d", r.Key, r.Value, r.Expires)
 	}
+	h.notes(s, u, note)
 	for id := im.ConvID(0); id < 30; id++ {
 		seq, err := s.Cursor(u, "d", id)
 		note("cursor %d %v", seq, err)
