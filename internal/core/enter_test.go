@@ -27,13 +27,14 @@ func (w *world) act(u im.UserID) *Session {
 	return s
 }
 
-// send sends one text and answers it when it is durable.
+// send sends one text and answers it when it is durable. Flags that are set are those
+// that the client gave.
 func (w *world) send(s *Session, to im.Address, body string, change ...func(*im.Message)) (*Send, error) {
 	m := &im.Message{ID: w.id(), Type: "an:text", Body: []byte(body)}
 	for _, f := range change {
 		f(m)
 	}
-	snd := &Send{To: to, Msg: m}
+	snd := &Send{To: to, Msg: m, HasFlags: m.Flags != 0}
 	err := s.SendWait(w.Context(), snd)
 	return snd, err
 }

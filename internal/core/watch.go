@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 
@@ -132,7 +131,7 @@ func (w *watches) add(box *hub.Session, users []im.UserID, now, until int64, mos
 	if n := len(w.of[box]) + len(fresh); most >= 0 && n > most {
 		return im.Errorf(im.TooLarge, "this device would watch %d users; at most %d are allowed", n, most)
 	}
-	if w.count+len(fresh) > watchesNode {
+	if len(fresh) > 0 && w.count+len(fresh) > watchesNode {
 		for u, boxes := range w.by {
 			for b, it := range boxes {
 				if it.until <= now {
@@ -358,6 +357,6 @@ func (p *Presence) body() []byte {
 		Online   []im.Class `json:"online"`
 		LastSeen int64      `json:"last_seen,string,omitempty"`
 		Status   string     `json:"status,omitempty"`
-	}{p.User, slices.Concat([]im.Class{}, p.Online), p.LastSeen, p.Status})
+	}{p.User, append([]im.Class{}, p.Online...), p.LastSeen, p.Status})
 	return b
 }
