@@ -27,7 +27,7 @@ func (s *Store) Marks(id im.ConvID, above im.UserID, limit int) ([]store.Row, er
 	if h.Kind == im.Direct {
 		for i := range h.Sides {
 			if m := &h.Sides[i]; m.User != "" && m.User > above && len(rows) < limit {
-				rows = append(rows, store.Row{User: m.User, Read: m.Read})
+				rows = append(rows, store.Row{User: m.User, From: 1, Read: m.Read})
 			}
 		}
 		return rows, nil
@@ -58,14 +58,14 @@ func (s *Store) Marks(id im.ConvID, above im.UserID, limit int) ([]store.Row, er
 		if err != nil {
 			return false, errRead(err)
 		}
-		read, ok, err := decodeRead(key, row)
+		first, read, ok, err := decodeRead(key, row)
 		if err == nil && !ok {
 			err = errRow(key, "row of a member")
 		}
 		if err != nil {
 			return false, err
 		}
-		rows = append(rows, store.Row{User: u, Read: max(read, c.shown(u).read)})
+		rows = append(rows, store.Row{User: u, From: first, Read: max(read, c.shown(u).read)})
 		return len(rows) < limit, nil
 	})
 	if err != nil {

@@ -81,27 +81,28 @@ func decodeRow(key []byte, conv im.ConvID, u im.UserID, row []byte) (r store.Row
 	return r, direct, nil
 }
 
-// decodeRead reads of a row only how far its user has got; false says that it stands in
-// the head.
-func decodeRead(key, row []byte) (read im.Seq, ok bool, err error) {
+// decodeRead reads of a row only from where on its user sees the conversation and how far
+// he has read; false says that this stands in the head.
+func decodeRead(key, row []byte) (from, read im.Seq, ok bool, err error) {
 	d := dec{b: row}
 	d.begin()
 	switch d.u8() {
 	case rowDirect, rowDirectOwn:
-		return 0, false, nil
+		return 0, 0, false, nil
 	case rowMembers, rowMembersOwn:
 		d.u8()
-		for range 4 {
-			d.num()
-		}
+		d.num()
+		from = im.Seq(d.num())
+		d.num()
+		d.num()
 		read = im.Seq(d.num())
 	default:
 		d.fail()
 	}
 	if d.bad {
-		return 0, false, errRow(key, "row of a user")
+		return 0, 0, false, errRow(key, "row of a user")
 	}
-	return read, true, nil
+	return from, read, true, nil
 }
 
 // moreMember stands in the byte of the role if a nick and a mute follow.

@@ -32,13 +32,20 @@ func (s *Store) Sweep(ctx context.Context, now time.Time, p store.SweepPolicy) (
 	s.db.sweeper.Lock()
 	defer s.db.sweeper.Unlock()
 	gone := 0
-	for _, step := range []func() (int, error){
-		func() (int, error) { return s.sweepMessages(ctx, expiryMessage, now.UnixMilli()+1) },
-		func() (int, error) { return s.sweepMessages(ctx, expiryCommand, now.Add(-p.Commands).UnixMilli()) },
-		func() (int, error) { return s.sweepMessages(ctx, expiryDeleted, now.Add(-p.Deleted).UnixMilli()) },
+	messages := func(what byte, before int64) func() (int, error) {
+		return func() (int, error) { return s.sweepMessages(ctx, what, before, p.Moved) }
+	}
+	steps := []func() (int, error){
+		messages(expiryMessage, now.UnixMilli()+1),
 		func() (int, error) { return s.sweepRecords(ctx, now.UnixMilli()) },
-		func() (int, error) { return s.sweepChanges(ctx, now.Add(-p.Changes).UnixMilli(), p.KeepNewest) },
-	} {
+	}
+	if !p.Expired {
+		steps = append(steps,
+			messages(expiryCommand, now.Add(-p.Commands).UnixMilli()),
+			messages(expiryDeleted, now.Add(-p.Deleted).UnixMilli()),
+			func() (int, error) { return s.sweepChanges(ctx, now.Add(-p.Changes).UnixMilli(), p.KeepNewest) })
+	}
+	for _, step := range steps {
 		n, err := step()
 		gone += n
 		if err != nil {
@@ -55,8 +62,9 @@ type expired struct {
 	seq   im.Seq
 }
 
-// sweepMessages removes the messages whose entries of kind what stand below before.
-func (s *Store) sweepMessages(ctx context.Context, what byte, before int64) (int, error) {
+// sweepMessages removes the messages whose entries of kind what stand below before, and
+// tells moved, if it is not nil, where some of them counted.
+func (s *Store) sweepMessages(ctx context.Context, what byte, before int64, moved func(im.ConvID)) (int, error) {
 	from := keyExpiries(nil, s.app, what)
 	to := appendNum(bytes.Clone(from), uint64(max(before, 0)))
 	gone := 0
@@ -65,12 +73,17 @@ func (s *Store) sweepMessages(ctx context.Context, what byte, before int64) (int
 		if err != nil || len(list) == 0 {
 			return gone, err
 		}
-		n := 0
+		n, counted := 0, map[im.ConvID]bool{}
 		var failed error
 		err = s.db.own(ctx, func(w *writer) bool {
-			n, failed = w.expire(h, what, list, mins)
+			n, failed = w.expire(h, what, list, mins, counted)
 			return false
 		})
+		if err == nil && moved != nil {
+			for conv := range counted {
+				moved(conv)
+			}
+		}
 		if err == nil {
 			err = failed
 		}
@@ -173,8 +186,8 @@ func (s *Store) first(v *view, c *conv, min im.Seq, without map[im.Seq]bool) (fi
 
 // expire removes messages and their entries and says how many messages were there. What
 // was restored meanwhile stays. A message that cannot be read stays, with its entry; all
-// of one is read before anything of it is written.
-func (w *writer) expire(h *hint, what byte, list []expired, mins map[*conv]im.Seq) (gone int, failed error) {
+// of one is read before anything of it is written. counted is told where some counted.
+func (w *writer) expire(h *hint, what byte, list []expired, mins map[*conv]im.Seq, counted map[im.ConvID]bool) (gone int, failed error) {
 	for _, e := range list {
 		c := e.c
 		m, there, err := w.message(h, c, e.seq)
@@ -196,6 +209,10 @@ func (w *writer) expire(h *hint, what byte, list []expired, mins map[*conv]im.Se
 			continue
 		}
 		gone++
+		w.swept = w.at()
+		if m.Flags&im.Count != 0 && !m.Recalled && !m.Deleted {
+			counted[c.id] = true
+		}
 		w.touch(c).row = true // no number is given twice, whatever is recovered
 		w.recall(c, m, &t)
 		w.untie(c, m.Message, &t)

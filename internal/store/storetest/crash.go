@@ -61,19 +61,24 @@ func (tr *traffic) work(rng *rand.Rand, me int, u im.UserID, each int) {
 	var own []*store.AppendOp // acknowledged sends of u
 	for i := 0; i < each && !tr.stop.Load(); i++ {
 		var err error
-		switch k := rng.IntN(20); {
+		switch k := rng.IntN(28); {
+		case k >= 20 && len(own) > 0:
+			err = tr.part(rng, u, i, own[rng.IntN(len(own))])
 		case k < 11 || len(own) == 0: // three at a time, one of them a retry
 			var waits []func() error
 			var ops []*store.AppendOp
 			for j := range 3 {
 				m := text(u, im.ClientID(fmt.Sprintf("%d-%d", i, min(j, 1))), fmt.Sprintf("body %d %d", i, min(j, 1)))
 				op := direct(m, tr.users[rng.IntN(len(tr.users))])
+				if rng.IntN(8) == 0 {
+					op.Line = "line"
+				}
 				if j == 2 {
-					op.Peer = ops[1].Peer
+					op.Peer, op.Line = ops[1].Peer, ops[1].Line
 					op.Conv, op.Guard = ops[1].Conv, ops[1].Guard
 				} else if rng.IntN(3) == 0 {
 					op = into(s, tr.conv, m)
-				} else if conv, ok, _ := s.Direct(u, op.Peer, ""); ok {
+				} else if conv, ok, _ := s.Direct(u, op.Peer, op.Line); ok {
 					op = into(s, conv, m)
 				}
 				ops = append(ops, op)

@@ -18,7 +18,7 @@ func testDurableClamp(t *testing.T, open Open) {
 		t.Skip("the store's syncs cannot be stalled")
 	}
 	s := o.Store
-	d := fill(t, s, 10)
+	d := fill(t, s, 20)
 	g := group(t, s, "g", "alice", "bob", "carol")
 	m := text("alice", "1", "x")
 	m.Mentions = &im.Mentions{Users: []im.UserID{"bob"}}
@@ -46,8 +46,24 @@ func testDurableClamp(t *testing.T, open Open) {
 			&store.CursorOp{User: "bob", Device: "d", Conv: d, Seq: im.Seq(5 + round)},
 		}
 	}
+	parts := func(round int) []store.Op {
+		at := im.Seq(11 + round)
+		fresh := answer(im.ClientID(fmt.Sprint("answer", round)), 11, 11)
+		fresh.Burn = 5
+		line := direct(text("alice", "1", "pending"), "bob")
+		line.Line = fmt.Sprint("line", round)
+		pinned, expanded, burned := change(s, d, at+2, "bob", im.Pinned), change(s, d, at+4, "bob", im.Expand), change(s, d, at+6, "bob", im.Burn)
+		pinned.Pin, expanded.Set, burned.Expires = true, []im.Pair{{Key: "pending", Value: "x"}}, 1<<50
+		removed := im.Delete
+		if round == 1 {
+			removed = im.Restore // of what the first round deleted
+		}
+		deleted := change(s, d, 20, "bob", removed)
+		deleted.Seen = im.Ver(round) * 7 // its number there: the first round's 7th change
+		return []store.Op{react(d, at, 0, "bob", "pending reaction"), into(s, d, fresh), line, pinned, expanded, burned, deleted}
+	}
 	before := shown(t, s, d, g)
-	first, second := pending(0), pending(1)
+	first, second := append(pending(0), parts(0)...), append(pending(1), parts(1)...)
 	named2 := *named
 	named2.ID = "3"
 	second[1] = into(s, g, &named2)
@@ -98,7 +114,8 @@ func testDurableClamp(t *testing.T, open Open) {
 		}
 	}
 	after := shown(t, s, d, g)
-	for _, want := range []string{"member newcomer1", "member stranger1", "group new1", "pending", "x1", "cursor 6"} {
+	for _, want := range []string{"member newcomer1", "member stranger1", "group new1", "pending", "x1", "cursor 6",
+		"pending reaction", "line1 true", "pins [13 14]", "replies to 11 [22 24]", "thread 11 [22 24]", "threads [{Seq:11", "tallies [{Seq:11 Replies:2 Thread:2", "burning for alice [22 24]"} {
 		if !strings.Contains(after, want) || strings.Contains(before, want) {
 			t.Errorf("%q is not shown after the sync ended, or was before it", want)
 		}
@@ -142,8 +159,9 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 		changes, err := s.Changes(id, 1, 100)
 		check(err)
 		for _, c := range changes {
-			note("change %d %d %d %s %s: %s", c.Ver, c.Seq, c.Kind, c.By, c.Peer, show(c.Msg))
+			note("change %d %d %d %s %s %q %q: %s", c.Ver, c.Seq, c.Kind, c.By, c.Peer, c.Added, c.Removed, show(c.Msg))
 		}
+		showParts(s, h, note, check)
 		members, err := s.Members(id, "", 100)
 		check(err)
 		for _, r := range members {
@@ -171,6 +189,11 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 		c, ok, err := s.Direct("alice", u, "")
 		check(err)
 		note("direct %d %v", c, ok)
+		for round := range 2 {
+			c, ok, err = s.Direct("alice", u, fmt.Sprint("line", round))
+			check(err)
+			note("direct %d line%d %v", c, round, ok)
+		}
 		c, ok, err = s.Self(u)
 		check(err)
 		note("self %d %v", c, ok)
@@ -200,6 +223,38 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 	check(err)
 	note("cursor %d", seq)
 	return b.String()
+}
+
+// showParts notes all that stands beside the messages of a conversation.
+func showParts(s store.Store, h store.Head, note func(string, ...any), check func(error)) {
+	id := h.Conv
+	for seq := im.Seq(1); seq < 30; seq++ {
+		replies, err := s.Replies(id, seq, 0, 100)
+		check(err)
+		thread, err := s.InThread(id, seq, 0, 0, false, 100)
+		check(err)
+		reactions, err := s.Reactions(store.ReactionQuery{Conv: id, Seq: seq, Limit: 100})
+		check(err)
+		formers, err := s.Formers(id, seq, 0, 100)
+		check(err)
+		note("replies to %d %v", seq, replies)
+		note("thread %d %v", seq, thread)
+		note("reactions to %d %+v, formers %+v", seq, reactions, formers)
+	}
+	tallies, err := s.Tallies(id, 0, 100)
+	check(err)
+	threads, err := s.Threads(id, 0, 100)
+	check(err)
+	pins, err := s.Pins(id)
+	check(err)
+	note("tallies %+v", tallies)
+	note("threads %+v", threads)
+	note("pins %v", pins)
+	for _, side := range h.Sides {
+		burning, err := s.Burning(side.User, id, 100, 100)
+		check(err)
+		note("burning for %s %v", side.User, burning)
+	}
 }
 
 // lineDiff is the first lines in which two texts differ.

@@ -127,7 +127,7 @@ func (h *history) rows(s store.Store, conv im.ConvID, note func(format string, a
 	marks, err := s.Marks(conv, "a", 3)
 	note("marks %v", err)
 	for _, r := range marks {
-		note("mark of %s %d", r.User, r.Read)
+		note("mark of %s %d %d", r.User, r.From, r.Read)
 	}
 	members, err := s.Members(conv, "", 10)
 	note("members %v", err)
