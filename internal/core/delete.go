@@ -97,6 +97,7 @@ func (s *Session) deleteForMe(ctx context.Context, ref *convRef, seqs []im.Seq, 
 	}
 	op.Done = func() {
 		if op.Err == nil && op.Moved {
+			s.c.hid(s.user, ref.conv, op.Row.Gone)
 			s.c.mineMoved(s.user, ref.conv, s)
 		}
 	}

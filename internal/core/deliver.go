@@ -62,7 +62,7 @@ func (c *Core) tellConv(conv im.ConvID, ev *hub.Event, except *Session) {
 	v := variants{ev: ev}
 	for i := range head.Sides {
 		u := head.Sides[i].User
-		if u == "" {
+		if u == "" || len(c.hub.Sessions(u)) == 0 {
 			continue
 		}
 		if ev := v.of(c, u, 1); ev != nil {
@@ -119,7 +119,11 @@ func (v *variants) of(c *Core, u im.UserID, from im.Seq) *hub.Event {
 // change is what u is told of a change of a message.
 func (v *variants) change(c *Core, u im.UserID, from im.Seq) *hub.Event {
 	ev, ch := v.ev, v.ev.Change
-	switch told, as := c.changeTold(ch, u, from); as {
+	told, as := c.changeTold(ch, u, from)
+	if as != asSettled && c.hidden(ev.Conv, u, ch.Seq) {
+		as = asSettled
+	}
+	switch as {
 	case asIs:
 		return ev
 	case asBare:

@@ -226,9 +226,23 @@ func (n *names[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
+// add is put for what is not there yet: who puts meanwhile knows better.
+func (n *names[K, V]) add(k K, v V) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if _, ok := n.m[k]; !ok {
+		n.set(k, v)
+	}
+}
+
 func (n *names[K, V]) put(k K, v V) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.set(k, v)
+}
+
+// set is put; mu is held.
+func (n *names[K, V]) set(k K, v V) {
 	if n.m == nil {
 		n.m = map[K]V{}
 	}

@@ -34,6 +34,7 @@ type verbs struct {
 
 	met      names[im.ConvID, contact]
 	lastHere names[im.UserID, int64] // when a device was last noted, Unix milliseconds
+	hides    names[movedKey, []im.SeqRange]
 	watches  watches
 	silences names[im.ConvID, silence]
 	rechecks rechecks
