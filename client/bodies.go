@@ -1,6 +1,9 @@
 package client
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Types of message that every Anser client knows. docs/MESSAGES.md tells their bodies
 // field by field.
@@ -246,6 +249,11 @@ func (*PollBody) Count(m *Message, option string) int {
 		}
 	}
 	return 0
+}
+
+// Closed says whether m, the poll's message, takes no more votes at now.
+func (b *PollBody) Closed(m *Message, now time.Time) bool {
+	return m.Expansion["an.closed"] != "" || b.Closes > 0 && now.UnixMilli() >= b.Closes
 }
 
 // NoticeBody is a grey bar: something happened.

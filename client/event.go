@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -112,8 +113,41 @@ const (
 	NoteNotify   = "notify"
 	NoteQuiet    = "quiet/" // + address
 	NoteSaved    = "saved/"
-	NoteReminder = "reminder/" // + id
+	NoteReminder = "reminder/"  // + id: it is due
+	NoteSchedule = "scheduled/" // + id: a scheduled send that could not be sent
 )
+
+// Draft is the draft that the note tells of; one that is gone has no body. False if it
+// tells of something else.
+func (n *Note) Draft() (Draft, bool) {
+	conv, ok := strings.CutPrefix(n.Key, NoteDraft)
+	var v struct {
+		Body    []byte `json:"body"`
+		ReplyTo uint64 `json:"reply_to"`
+		Time    int64  `json:"time"`
+	}
+	if !ok || !n.Gone && json.Unmarshal(n.Value, &v) != nil {
+		return Draft{}, false
+	}
+	return Draft{Conv: conv, Body: v.Body, ReplyTo: v.ReplyTo, Time: timeOf(v.Time)}, true
+}
+
+// Reminder is the reminder that the note tells of, with Fired set once it is due; one
+// that is gone has an ID alone. False if it tells of something else.
+func (n *Note) Reminder() (Reminder, bool) {
+	id, ok := strings.CutPrefix(n.Key, NoteReminder)
+	var v struct {
+		At    int64  `json:"at"`
+		Conv  string `json:"conv"`
+		Seq   uint64 `json:"seq"`
+		Text  string `json:"text"`
+		Fired int64  `json:"fired"`
+	}
+	if !ok || !n.Gone && json.Unmarshal(n.Value, &v) != nil {
+		return Reminder{}, false
+	}
+	return Reminder{ID: id, At: timeOf(v.At), Conv: v.Conv, Seq: v.Seq, Text: v.Text, Fired: timeOf(v.Fired)}, true
+}
 
 // Change is a change of a message, or of this user's account.
 type Change struct {
