@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"connectrpc.com/connect/v2"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
@@ -43,8 +44,8 @@ func (c codec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
 // MarshalWrite writes a message.
 func (c codec) MarshalWrite(_ context.Context, dst io.Writer, msg any) error {
 	m, ok := msg.(wire.Body)
-	if !ok {
-		return im.Errorf(im.Internal, "%T is no message of the schema", msg)
+	if !ok { // what the library says around the schema: the status of gRPC
+		return marshalOther(dst, msg)
 	}
 	if buf, ok := dst.(interface{ AvailableBuffer() []byte }); ok {
 		b, err := c.format.AppendBody(buf.AvailableBuffer(), m)
@@ -59,5 +60,18 @@ func (c codec) MarshalWrite(_ context.Context, dst io.Writer, msg any) error {
 		return err
 	}
 	_, err = io.Copy(dst, bytes.NewReader(b))
+	return err
+}
+
+// marshalOther writes a message that is none of the schema, as protobuf.
+func marshalOther(dst io.Writer, msg any) error {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		return im.Errorf(im.Internal, "%T is no message", msg)
+	}
+	b, err := proto.Marshal(m)
+	if err == nil {
+		_, err = dst.Write(b)
+	}
 	return err
 }

@@ -65,6 +65,9 @@ func New(c Config) *Door {
 	if c.Core != nil {
 		d.api = newAPI(c)
 		routes[apiPrefix] = route{post: h.cors(d.api)}
+		routes["/v1/docs"] = route{get: reference("docs.html", "text/html; charset=utf-8")}
+		routes["/v1/docs.css"] = route{get: reference("docs.css", "text/css; charset=utf-8")}
+		routes["/v1/openapi.json"] = route{get: reference("openapi.json", "application/json")}
 	}
 	d.Handler = Recover(c.Log, Secure(routing(routes)))
 	return d
