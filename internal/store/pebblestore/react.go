@@ -126,6 +126,9 @@ func (s *Store) Reactions(q store.ReactionQuery) ([]im.Reacted, error) {
 	if h == nil || q.Limit <= 0 {
 		return nil, nil
 	}
+	if q.User != "" {
+		return s.reactionsOf(v, q)
+	}
 	whole := keyOf(nil, s.app, tagReaction, q.Conv, q.Seq)
 	prefix := slices.Clone(whole)
 	if q.Key != "" {
@@ -147,9 +150,6 @@ func (s *Store) Reactions(q store.ReactionQuery) ([]im.Reacted, error) {
 		if !ok || len(user) == 0 {
 			return false, errRow(key, "reaction")
 		}
-		if q.User != "" && string(user) != string(q.User) {
-			return true, nil
-		}
 		t, err := decodeTime(key, row, "reaction")
 		if err != nil {
 			return false, err
@@ -159,6 +159,43 @@ func (s *Store) Reactions(q store.ReactionQuery) ([]im.Reacted, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	return out, nil
+}
+
+// reactionsOf is what one user did, by the few keys there are on the message, not by
+// the many users.
+func (s *Store) reactionsOf(v *view, q store.ReactionQuery) ([]im.Reacted, error) {
+	m, there, err := s.messageIn(v, q.Conv, q.Seq)
+	if err != nil || !there {
+		return nil, err
+	}
+	var keys []string
+	for _, r := range m.Reactions {
+		if (q.Key == "" || q.Key == r.Key) && (r.Key > q.AfterKey || r.Key == q.AfterKey && q.User > q.AfterUser) {
+			keys = append(keys, r.Key)
+		}
+	}
+	slices.Sort(keys)
+	f := finder{r: v.snap}
+	defer f.close()
+	var out []im.Reacted
+	for _, name := range keys {
+		key := keyReaction(nil, s.app, q.Conv, q.Seq, name, q.User)
+		row, there, err := f.find(key)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			continue
+		}
+		t, err := decodeTime(key, row, "reaction")
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, im.Reacted{User: q.User, Key: name, Time: t}); len(out) == q.Limit {
+			break
+		}
 	}
 	return out, nil
 }

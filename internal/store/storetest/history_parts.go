@@ -64,6 +64,12 @@ func (h *history) parts(s store.Store, head store.Head, note func(format string,
 		if len(reactions) > 0 || err != nil {
 			note("some reactions to %d: %+v %v", seq, reactions, err)
 		}
+		for _, u := range historyUsers[:2] {
+			own, err := s.Reactions(store.ReactionQuery{Conv: conv, Seq: seq, User: u, AfterKey: "vote:1", AfterUser: "a", Limit: 2})
+			if len(own) > 0 || err != nil {
+				note("of %s to %d: %+v %v", u, seq, own, err)
+			}
+		}
 		reactions, err = s.Reactions(store.ReactionQuery{Conv: conv, Seq: seq, Limit: 100})
 		formers, err2 := s.Formers(conv, seq, head.Ver/4, 3)
 		replies, err3 := s.Replies(conv, seq, seq/2, 5)

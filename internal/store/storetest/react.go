@@ -120,6 +120,10 @@ func testReactions(t *testing.T, open Open) {
 		list(store.ReactionQuery{Key: "vote:2", AfterKey: "vote:2", AfterUser: "alice"}, "vote:2/carol")
 		list(store.ReactionQuery{Key: "vote:2", AfterKey: "x"}, "")
 		list(store.ReactionQuery{User: "carol", Limit: 2}, "b/carol seventh/carol")
+		list(store.ReactionQuery{User: "carol", AfterKey: "seventh", AfterUser: "carol"}, "vote:2/carol vote:3/carol")
+		list(store.ReactionQuery{User: "alice", Key: "vote:2"}, "vote:2/alice")
+		list(store.ReactionQuery{User: "alice", Key: "vote:3"}, "")
+		list(store.ReactionQuery{User: "nobody"}, "")
 		list(store.ReactionQuery{Key: "v"}, "")
 		one, _ := s.Reactions(store.ReactionQuery{Conv: conv, Seq: 2, Key: "👍", User: "alice", Limit: 1})
 		if len(one) != 1 || one[0].Time != first.Time {
