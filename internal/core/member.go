@@ -17,9 +17,6 @@ func (s *Session) change(ctx context.Context, op *store.MemberOp) error {
 			c.counts.memberships.Add(1)
 			c.ownerMoved(op)
 			c.officersMoved(op)
-			if op.Info != nil {
-				c.recheckGroup(op.Group)
-			}
 			c.membership(op)
 		}
 	}

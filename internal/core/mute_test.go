@@ -117,11 +117,21 @@ func TestG2_MuteOneAndAll(t *testing.T) {
 	_, err = w.send(admin.Session, g, "no")
 	w.refused(err, im.Denied, im.CodeMuted)
 
-	// who leaves and comes back
+	// nobody gets rid of a mute by leaving
+	_, err = w.as("ann").GroupMute(ctx, MuteRequest{Conv: g, Users: []im.UserID{"bob"}, Until: now.Now().UnixMilli() + 1000})
+	w.ok(err)
+	_, err = w.as("bob").GroupNick(ctx, g, "", "Bobby")
+	w.ok(err)
 	_, err = w.as("bob").Leave(ctx, g)
 	w.ok(err)
 	_, err = w.as("ann").GroupAdd(ctx, g, []im.UserID{"bob"})
 	w.ok(err)
+	_, err = w.send(bob.Session, g, "no")
+	w.refused(err, im.Denied, im.CodeMuted)
+	if mine := w.mine("bob", g); mine.Nick != "" || mine.MutedUntil == 0 {
+		t.Fatalf("%+v", mine)
+	}
+	now.add(1000)
 	_, err = w.send(bob.Session, g, "back")
 	w.ok(err)
 }

@@ -187,8 +187,16 @@ func (c *Core) onlineTo(u, asker im.UserID) (bool, error) {
 	if !c.online(u) {
 		return false, nil
 	}
-	p, err := c.presenceTo(u, asker)
-	return len(p.Online) > 0, err
+	if asker != u {
+		if takes, err := c.accepted(u, asker); err != nil || !takes {
+			return false, err
+		}
+	}
+	n, _, err := c.presenceNote(u)
+	if err != nil {
+		return false, err
+	}
+	return c.told(n.online(), u, asker)
 }
 
 // classes are those of u's devices that are here, each once, by name.

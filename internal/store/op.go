@@ -233,7 +233,7 @@ type MemberOp struct {
 }
 
 // RoleSet gives a user a role; NoRole takes him out. Who stays in keeps his nick and
-// mute but for what is set here.
+// mute but for what is set here; who comes back has the mute he had.
 type RoleSet struct {
 	User  im.UserID
 	Role  im.Role

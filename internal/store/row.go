@@ -109,7 +109,7 @@ func (r *Row) SetRole(set *RoleSet, before *Row) (moved bool) {
 		r.MutedUntil = *set.Muted
 	}
 	if set.Role == im.NoRole {
-		r.Nick, r.MutedUntil, r.Directed = "", 0, nil
+		r.Nick, r.Directed = "", nil // his mute stays: nobody gets rid of it by leaving
 	}
 	r.Role = set.Role
 	return true

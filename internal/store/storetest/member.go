@@ -47,8 +47,14 @@ func testVisibility(t *testing.T, open Open) {
 	admin := must(t, s, set(s, conv, "alice", "bob", im.Admin))
 	want.Role, want.MVer = im.Admin, admin.MVer
 	is("bob", want)
+	nick, until := "Bobby", int64(1)<<50
+	named := set(s, conv, "alice", "bob", im.Admin)
+	named.Set[0].Nick, named.Set[0].Muted = &nick, &until
+	must(t, s, named)
+	want.Nick, want.MutedUntil, want.MVer = nick, until, named.MVer
+	is("bob", want)
 	left := must(t, s, set(s, conv, "alice", "bob", im.NoRole))
-	want.Role, want.MVer = im.NoRole, left.MVer
+	want.Role, want.MVer, want.Nick = im.NoRole, left.MVer, "" // his mute stays
 	is("bob", want)
 	if rows, err := s.Rows("bob", 0, 10); err != nil || len(rows) != 1 || rows[0].In() {
 		t.Fatalf("who left keeps his row: %+v %v", rows, err)
@@ -68,7 +74,7 @@ func testVisibility(t *testing.T, open Open) {
 	if h := head(t, s, conv); back.Seq != 0 || h.Seq != seq || h.Members != 2 {
 		t.Fatalf("%+v %+v", back, h)
 	}
-	is("bob", store.Row{Conv: conv, User: "bob", Role: im.Member, MVer: back.MVer, From: seq + 1, FromN: 7, FromNA: 5, Read: seq, ReadN: 7, ReadNA: 5})
+	is("bob", store.Row{Conv: conv, User: "bob", Role: im.Member, MVer: back.MVer, From: seq + 1, FromN: 7, FromNA: 5, Read: seq, ReadN: 7, ReadNA: 5, MutedUntil: until})
 
 	all := set(s, conv, "alice", "carol", im.Member)
 	all.Info = &im.GroupInfo{ID: "other", Name: "new name", History: im.HistoryAll}
