@@ -91,7 +91,7 @@ var configDocs = map[string]string{
 	"github.com/anser-im/anser/internal/server.Config.Node":                      "This node's name, told to clients. Default: anser.",
 	"github.com/anser-im/anser/internal/server.Config.Nodes":                     "Addresses of other nodes that serve the same data, told to clients so that they know where\nto go when this one ends (tls://im2.example.com:7301). Default: none.",
 	"github.com/anser-im/anser/internal/server.Config.OpenMetrics":               "Lets /metrics on the admin listener answer without the admin token. Default: false.",
-	"github.com/anser-im/anser/internal/server.Config.Origins":                   "Web origins, besides the server's own, whose pages may open a WebSocket or sign in\n(https://chat.example.com). \"*\" = all. Default: none.",
+	"github.com/anser-im/anser/internal/server.Config.Origins":                   "Web origins, besides the server's own, whose pages may open a WebSocket, sign in or use\nthe HTTP API (https://chat.example.com). \"*\" = all. Default: none.",
 	"github.com/anser-im/anser/internal/server.Config.Rules":                     "What users may do.",
 	"github.com/anser-im/anser/internal/server.Config.Shutdown":                  "How the server ends.",
 	"github.com/anser-im/anser/internal/server.Config.Store":                     "The store on disk.",

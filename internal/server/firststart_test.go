@@ -19,11 +19,16 @@ var open = map[string]bool{
 	"GET /": true, "HEAD /": true, "GET /anser.css": true, "HEAD /anser.css": true, "GET /favicon.svg": true, "HEAD /favicon.svg": true,
 	"GET /healthz": true, "HEAD /healthz": true, "GET /readyz": true, "HEAD /readyz": true,
 	"OPTIONS /v1/login": true, "OPTIONS /v1/refresh": true, "OPTIONS /v1/logout": true, // a preflight: says which methods there are
+	"OPTIONS /anser.v1.MessageService/Send": true, "OPTIONS /anser.v1.AppService/TypePut": true, "OPTIONS /anser.v1.X/Y": true,
+	"GET /v1/docs": true, "HEAD /v1/docs": true, "GET /v1/docs.css": true, "HEAD /v1/docs.css": true, // the reference: the same in every server
+	"GET /v1/openapi.json": true, "HEAD /v1/openapi.json": true,
 }
 
 // paths are those that are there, on any listener, and those that people look for.
 var paths = []string{
 	"/", "/anser.css", "/favicon.svg", "/healthz", "/readyz", "/v1/login", "/v1/refresh", "/v1/logout", "/v1/ws",
+	"/anser.v1.MessageService/Send", "/anser.v1.AppService/TypePut", "/anser.v1.X/Y", "/v1/docs", "/v1/docs.css", "/v1/openapi.json", "/v1/docs/", "/v1/docs.html",
+	"/v1/keys", "/v1/keys/create", "/v1/keys/revoke",
 	"/v1/status", "/v1/users", "/v1/users/password", "/v1/users/remove", "/v1/users/revoke", "/v1/users/kick", "/v1/users/sessions?user=alice", "/v1/users/devices?user=alice",
 	"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/profile?seconds=1", "/debug/pprof/trace?seconds=1", "/debug/pprof/symbol", "/debug/vars",
 	"/secret", "/admin-token", "/sync-key", "/anser-data/secret", "/static/", "/../secret", "/%2e%2e/secret", "//secret", "/admin", "/api", "/v1", "/v1/", "/.git/config", "/config", "/swagger", "/graphql", "/server-status", "/actuator/env", "/login", "/users", "/status",

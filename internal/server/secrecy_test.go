@@ -78,6 +78,17 @@ func TestLogsHoldNoSecrets(t *testing.T) {
 	request(t, "GET", s.Admin()+"/v1/status", "", "Authorization", "Bearer "+secret("a-wrong-admin-token"))
 	request(t, "GET", s.HTTP()+"/v1/ws?token="+secret("token-in-the-url"), "")
 
+	key := ask[server.NewKey](t, s, "/v1/keys/create", `{"name":"backend"}`)
+	secret(key.Key)
+	gone := ask[server.NewKey](t, s, "/v1/keys/create", `{"name":"gone"}`)
+	secret(gone.Key)
+	ask[struct{}](t, s, "/v1/keys/revoke", `{"name":"gone"}`)
+	for _, bearer := range []string{key.Key, gone.Key, secret("ank_a-key-that-is-none"), secret(s.Token("erin")), secret("a-wrong-token-over-http")} {
+		for _, body := range []string{`{"conv":"u/bob","body":"` + secret("said over http") + `"}`, `{"conv":"u/","body":"` + secret("said to nobody") + `"}`, `{"` + secret("no json at all")} {
+			request(t, "POST", s.HTTP()+"/anser.v1.MessageService/Send", body, "Content-Type", "application/json", "Authorization", "Bearer "+bearer, "Anser-As", "dave")
+			request(t, "POST", s.HTTP()+"/anser.v1.MessageService/Send", body, "Content-Type", "application/json", "Authorization", "Bearer "+bearer)
+		}
+	}
 	words := secret("what alice said")
 	text := []byte(`{"content":"` + words + `"}`)
 	for i, door := range []string{"tcp", "ws", "ws json"} {
