@@ -77,13 +77,11 @@ func (s *Session) checkForward(q *ForwardRequest) error {
 		return im.Errorf(im.TooLarge, "%d messages in one request; at most %d are forwarded at once", len(q.Seqs), most)
 	case len(q.To) > maxForwardTo:
 		return im.Errorf(im.TooLarge, "%d conversations in one request; at most %d are allowed", len(q.To), maxForwardTo)
-	case !slices.IsSortedFunc(q.Seqs, func(a, b im.Seq) int {
-		if a < b {
-			return -1
+	}
+	for i, seq := range q.Seqs {
+		if i > 0 && seq <= q.Seqs[i-1] {
+			return im.Errorf(im.Invalid, "the numbers to be forwarded do not ascend")
 		}
-		return 1 // equal ones are not in order
-	}):
-		return im.Errorf(im.Invalid, "the numbers to be forwarded do not ascend")
 	}
 	for i, to := range q.To {
 		if slices.Contains(q.To[:i], to) {
