@@ -212,12 +212,19 @@ func (c *Core) classes(u im.UserID) []im.Class {
 }
 
 // lastSeen is when a device of u was last here, as far as that is known: 0 if not. It is
-// noted when a device comes and when it goes.
+// noted when a device comes and when it goes, and remembered from the first look on.
 func (c *Core) lastSeen(u im.UserID) (int64, error) {
+	if last, ok := c.lastHere.get(u); ok {
+		return last, nil
+	}
 	devices, err := c.devices(u)
-	last, _ := c.lastHere.get(u) // what was noted last may not be on the disk yet
+	if err != nil {
+		return 0, err
+	}
+	last := int64(0)
 	for _, d := range devices {
 		last = max(last, d.LastSeen)
 	}
-	return last, err
+	c.lastHere.add(u, last)
+	return last, nil
 }

@@ -7,7 +7,12 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store/memstore"
+	"github.com/anser-im/anser/wire"
 )
 
 func ofClass(c im.Class) func(*Login) { return func(l *Login) { l.Class = c } }
@@ -123,6 +128,28 @@ func TestK3_StatusAndLastSeen(t *testing.T) {
 	w.refused(w.as("ann").SetPresence(ctx, PresencePatch{Status: str("a\nb")}), im.Invalid)
 }
 
+// TestLastSeenAfterRestart: when users were here is known to the next process.
+func TestLastSeenAfterRestart(t *testing.T) {
+	now := newClock()
+	st := memstore.New(memstore.Config{Clock: now.Now})
+	w := worldOver(t, Config{Clock: now.Now}, st)
+	w.login("ann", "phone").Close()
+	w.say("ann", "u/bob", "a commit") // what is noted rides with it
+	v, err := auth.NewVerifier(auth.Config{Secret: testSecret, Now: now.Now})
+	w.ok(err)
+	again := New(Config{Clock: now.Now, SweepEvery: -1}, st, v, nil)
+	defer again.Close()
+	app, err := again.Act("", "")
+	w.ok(err)
+	for range 2 {
+		p, err := app.Presence(t.Context(), []im.UserID{"ann", "eve"})
+		w.ok(err)
+		if p[0].LastSeen != now.Now().UnixMilli() || p[1].LastSeen != 0 {
+			t.Fatalf("%+v", p)
+		}
+	}
+}
+
 // TestMembersShowOnlineAsTold: a list of members tells of nobody what he does not tell.
 func TestMembersShowOnlineAsTold(t *testing.T) {
 	w := newWorld(t, Config{})
@@ -160,6 +187,23 @@ func (c *client) seen() (p struct {
 }
 
 func isPresence(it Item) bool { return it.Signal != nil && it.Signal.Kind == PresenceSignal }
+
+// core knows no protocol, and yet the body of such a signal is Presence of the schema.
+func TestPresenceSignalIsTheSchemas(t *testing.T) {
+	for _, c := range []struct {
+		p    Presence
+		want *wire.Presence
+	}{
+		{Presence{User: "用户7", Online: []im.Class{im.Phone, im.Web}, LastSeen: 1<<53 + 1, Status: "<in> Paris"},
+			&wire.Presence{User: "用户7", Online: []string{"phone", "web"}, LastSeen: 1<<53 + 1, Status: "<in> Paris"}},
+		{Presence{User: "ann"}, &wire.Presence{User: "ann"}},
+	} {
+		var got wire.Presence
+		if err := wire.JSON.UnmarshalBody(c.p.body(), &got); err != nil || !proto.Equal(&got, c.want) {
+			t.Errorf("%s is read as %v, %v", c.p.body(), &got, err)
+		}
+	}
+}
 
 // pace moves the clock so far that a user who was told of may be told of again.
 func (w *world) pace(now *clock) {

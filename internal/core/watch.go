@@ -18,8 +18,9 @@ const PresenceSignal = "presence"
 const (
 	defaultWatch = time.Hour
 	maxWatch     = 30 * 24 * time.Hour
-	watchesNode  = 1 << 18         // that a node keeps; each takes about 200 bytes
-	presencePace = 3 * time.Second // a user's coming and going is told at most so often
+	watchesNode  = 1 << 18                // that a node keeps; each takes about 200 bytes
+	presencePace = 3 * time.Second        // a user's coming and going is told at most so often
+	watchesGap   = 100 * time.Millisecond // between two looks at who moved: what moves meanwhile is told together
 )
 
 // watches are the sessions that want to know of users' comings and goings. Those who
@@ -316,8 +317,14 @@ func (c *Core) runWatches(ctx context.Context) {
 				c.log.Warn("a user's presence cannot be told now", "user", u, "err", err)
 			}
 		}
+		timer.Reset(watchesGap)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
 		if wait > 0 {
-			timer.Reset(wait)
+			timer.Reset(max(wait-watchesGap, time.Millisecond))
 		}
 	}
 }
