@@ -16,13 +16,18 @@ type Handler interface {
 	OnStatus(m *Message)            // for now only, kept nowhere
 	OnChange(c *Change)             // of a message that was given before
 	OnSelf(c *Change)               // of the account
+	OnNoted(n *Note)                // another device of this user has set something
 	OnSent(s *Sent)                 // a message of this device was accepted
 	OnFailed(conv, id, text string) // a message of this device was given up; see ErrorCode
 	OnConversation(c *Conversation) // after an absence, or a new one
 	OnInfo(i *Info)                 // unread counts, read marks
 	OnReset(conv string)            // forget what was given of it; empty = of all
 	OnLeft(conv string)             // no longer in it: remove it
-	OnSynced()                      // all that was missed has been given
+
+	OnDeleted(conv string, r *Ranges) // this user deleted them for himself: take them away
+	OnExpired(conv string, r *Ranges) // their time is over: take them away
+
+	OnSynced() // all that was missed has been given
 
 	// Commit asks to keep what was given since the last Commit. After an error all of it
 	// is given again.
@@ -50,6 +55,7 @@ type Options struct {
 	Plaintext      bool // allow tcp:// and ws:// to other machines
 	JSON           bool
 	Backlog        int // see client.Options
+	Keep           int // messages of each conversation that are kept here, for Kept and Search; 0 = none
 	MaxOutbox      int
 	TimeoutSeconds int // of calls that ask the server; 0 = 30
 
@@ -95,7 +101,7 @@ func NewClient(o *Options, h Handler, tokens TokenSource) (c *Client, err error)
 		Endpoints: o.endpoints, App: o.App, Types: o.types,
 		Device:     client.Device{ID: o.DeviceID, Class: o.DeviceClass, OS: o.OS},
 		Background: o.Background, Network: o.Network, NetworkKind: o.NetworkKind,
-		Plaintext: o.Plaintext, JSON: o.JSON, Backlog: o.Backlog, MaxOutbox: o.MaxOutbox,
+		Plaintext: o.Plaintext, JSON: o.JSON, Backlog: o.Backlog, Keep: o.Keep, MaxOutbox: o.MaxOutbox,
 		Token:    func(ctx context.Context) (string, error) { return ask(ctx, tokens) },
 		OnEvents: func(_ client.Tx, events []client.Event) error { return give(h, events) },
 		OnState:  func(s client.State) { tell(h, s) },
@@ -152,6 +158,12 @@ func give(h Handler, events []client.Event) (err error) {
 			h.OnChange(changeOf(e.Conv, e.Change))
 		case client.EventSelf:
 			h.OnSelf(changeOf(e.Conv, e.Change))
+		case client.EventNoted:
+			h.OnNoted(&Note{Key: e.Note.Key, Value: string(e.Note.Value), Gone: e.Note.Gone})
+		case client.EventDeleted:
+			h.OnDeleted(e.Conv, &Ranges{e.Ranges})
+		case client.EventExpired:
+			h.OnExpired(e.Conv, &Ranges{e.Ranges})
 		case client.EventSent:
 			h.OnSent(&Sent{ID: e.Sent.ID, Conv: e.Conv, Seq: int64(e.Sent.Seq), N: int64(e.Sent.N), Millis: millis(e.Sent.Time), Duplicate: e.Sent.Duplicate})
 		case client.EventFailed:

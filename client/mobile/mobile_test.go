@@ -54,7 +54,14 @@ func (p *phone) OnChange(c *mobile.Change) {
 	p.say("%s %s %d %s", c.Kind, c.Conv, c.Seq, c.Message.Text())
 }
 func (p *phone) OnSelf(c *mobile.Change) { p.say("%s %s", c.Kind, c.PeerID) }
-func (p *phone) OnSent(s *mobile.Sent)   { p.say("sent %s %d", s.Conv, s.Seq) }
+func (p *phone) OnNoted(n *mobile.Note)  { p.say("note %s %v %s", n.Key, n.Gone, n.Value) }
+func (p *phone) OnDeleted(conv string, r *mobile.Ranges) {
+	p.say("deleted %s %d-%d", conv, r.From(0), r.To(0))
+}
+func (p *phone) OnExpired(conv string, r *mobile.Ranges) {
+	p.say("expired %s %d-%d", conv, r.From(0), r.To(0))
+}
+func (p *phone) OnSent(s *mobile.Sent) { p.say("sent %s %d", s.Conv, s.Seq) }
 func (p *phone) OnFailed(conv, id, text string) {
 	p.say("failed %s %d", conv, mobile.ErrorCode(text))
 }
@@ -104,13 +111,24 @@ type tokens struct{ token string }
 
 func (t tokens) Token() (string, error) { return t.token, nil }
 
-func newPhone(t testing.TB, s *servertest.Server, user, dir string) *phone {
+func newPhone(t testing.TB, s *servertest.Server, user, dir string, change ...func(*mobile.Options)) *phone {
+	t.Helper()
+	p := phoneAt(t, s, user, dir, change...)
+	p.wait("synced")
+	return p
+}
+
+// phoneAt is newPhone without the wait.
+func phoneAt(t testing.TB, s *servertest.Server, user, dir string, change ...func(*mobile.Options)) *phone {
 	t.Helper()
 	p := &phone{t: t, cond: cond{make(chan struct{}, 1)}}
 	o := mobile.NewOptions()
 	o.AddEndpoint(s.TCP())
 	o.AddEndpoint(s.HTTP())
 	o.DeviceID, o.Dir = "phone", dir
+	for _, c := range change {
+		c(o)
+	}
 	var err error
 	if p.c, err = mobile.NewClient(o, p, tokens{s.Token(user)}); err != nil {
 		t.Fatal(err)
@@ -119,7 +137,6 @@ func newPhone(t testing.TB, s *servertest.Server, user, dir string) *phone {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { p.c.Close() })
-	p.wait("synced")
 	return p
 }
 

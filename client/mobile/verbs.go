@@ -20,6 +20,8 @@ type Outgoing struct {
 	ReplyTo       int64
 	Thread        int64
 	ExpiresMillis int64
+	BurnSeconds   int64    // direct: kept so long once the peer has read it; 0 = it does not burn
+	MentionRoles  *Strings // owner, admin; may be null
 	PushText      string
 	To            *Strings // only for these members of a group; null = all
 }
@@ -32,7 +34,8 @@ func (m *Outgoing) message() (client.Outgoing, error) {
 		return client.Outgoing{}, errors.New("0: the message is null")
 	}
 	out := client.Outgoing{ID: m.ID, Type: m.Type, Body: m.Body, Digest: m.Digest, Mentions: m.Mentions.slice(),
-		MentionsAll: m.MentionsAll, ReplyTo: number(m.ReplyTo), Thread: number(m.Thread), Push: m.PushText, To: m.To.slice()}
+		MentionsAll: m.MentionsAll, ReplyTo: number(m.ReplyTo), Thread: number(m.Thread), Push: m.PushText, To: m.To.slice(),
+		MentionRoles: m.MentionRoles.slice(), Burn: time.Duration(min(max(m.BurnSeconds, 0), 1<<30)) * time.Second}
 	if m.Flags >= 0 {
 		out.Flags = new(client.Flags(m.Flags))
 	}
@@ -178,7 +181,7 @@ func (c *Client) Conversations() (l *Conversations, err error) {
 	if err != nil {
 		return nil, coded(err)
 	}
-	return &Conversations{v}, nil
+	return &Conversations{list: v}, nil
 }
 
 // Mentions lists the unread messages that name this user.
