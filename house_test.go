@@ -84,7 +84,7 @@ var house = []room{
 		"what is measured is the server: the load tool speaks the protocol itself, without the SDK"},
 	{"cmd/anser/chat", []string{"client", "wire"},
 		"the terminal client is an application like any other"},
-	{"cmd/anser/types", []string{"internal/types", "internal/typegen", "internal/im"},
+	{"cmd/anser/types", []string{"internal/types", "internal/typegen", "internal/im", "wire"},
 		"types are checked and made into code without a server; with one, it is asked over HTTP"},
 	{"cmd/anser", []string{"internal/server", "client", "wire", "cmd/anser/*"},
 		"a program only starts things"},

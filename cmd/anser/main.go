@@ -16,6 +16,7 @@ import (
 
 	"github.com/anser-im/anser/cmd/anser/bench"
 	"github.com/anser-im/anser/cmd/anser/chat"
+	"github.com/anser-im/anser/cmd/anser/types"
 	"github.com/anser-im/anser/internal/server"
 )
 
@@ -26,6 +27,7 @@ type cli struct {
 	Token   tokenCmd     `cmd:"" help:"Make a token for a user, to sign in with."`
 	User    userCmd      `cmd:"" help:"Built-in accounts, sessions and devices of users."`
 	Key     keyCmd       `cmd:"" help:"App keys, for your backend to use the HTTP API with."`
+	Types   types.Cmd    `cmd:"" help:"Message types: check files, register them, write code from them."`
 	Doctor  doctorCmd    `cmd:"" help:"Look for what is wrong, and say what to do."`
 	Bench   bench.Cmd    `cmd:"" help:"Measure a server."`
 	Version versionCmd   `cmd:"" help:"Print the version."`
@@ -68,7 +70,7 @@ func run(args []string) int {
 		kong.Writers(io.out, io.err),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(io),
-		kong.Bind(benchEnv(io), chat.Signer(signForChat)),
+		kong.Bind(&types.Env{Stdin: io.in, Stdout: io.out, Stderr: io.err}, benchEnv(io), chat.Signer(signForChat)),
 	)
 	if err != nil {
 		panic(err) // the command line itself is wrong: a bug of ours

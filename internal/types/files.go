@@ -375,3 +375,28 @@ func writeJSON(out *bytes.Buffer, v any, depth int) error {
 	}
 	return nil
 }
+
+// FileOf writes a type as a file in JSON, which ReadFile reads again.
+func FileOf(t im.MessageType) ([]byte, error) {
+	type out struct {
+		Name       string            `json:"name"`
+		Title      map[string]string `json:"title,omitempty"`
+		Flags      im.Flags          `json:"flags"`
+		ServerOnly bool              `json:"server_only,omitempty"`
+		MaxBytes   int               `json:"max_bytes,omitempty"`
+		Digest     map[string]string `json:"digest,omitempty"`
+		Push       map[string]string `json:"push,omitempty"`
+		Search     []string          `json:"search,omitempty"`
+		Schema     json.RawMessage   `json:"schema,omitempty"`
+	}
+	b, err := marshal(out{t.Name, t.Title, t.Flags, !t.Clients, t.MaxBytes, t.Digest, t.Push, t.Search, t.Schema})
+	if err != nil {
+		return nil, err
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, b, "", "  "); err != nil {
+		return nil, err
+	}
+	indented.WriteByte('\n')
+	return indented.Bytes(), nil
+}
