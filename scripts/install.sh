@@ -22,6 +22,8 @@ missing=
 for pair in $needed; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
 done
+# gRPC of another language, of the Python that Debian has.
+/usr/bin/python3 -c "import grpc" 2>/dev/null || missing="$missing python3-grpcio"
 
 # npm carries the compiler as a binary, one package for each platform, each pinned by
 # the exact version of the package above it: no lock file, as for buf in generate.sh.

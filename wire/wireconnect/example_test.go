@@ -34,7 +34,7 @@ func Example() {
 
 	c := connect.NewClient(connecthttp.NewTransport(http.DefaultClient, server.URL), bearer("ank_...", "alice"))
 	messages := wireconnect.NewMessageServiceClient(c)
-	sent, err := messages.Send(context.Background(), &wire.SendRequest{Id: "order-1002", Conv: "u/bob", Body: []byte(`{"text":"hello"}`)})
+	sent, err := messages.Send(context.Background(), &wire.SendRequest{Id: "order-1002", Conv: "u/bob", Body: []byte(`{"content":"hello"}`)})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -133,7 +133,7 @@ var samples = map[string]any{
 	"conv": "u/bob", "user": "bob", "users": []string{"bob"}, "members": []string{"bob"}, "seq": "7", "seqs": []string{"7"}, "id": "01J9ZK7V5Q",
 	"key": "👍", "add": []string{"👍"}, "name": "acme", "title": "title", "note": "note", "root": "3", "at": "1795600000000", "until": "1795600000000",
 	"device": "phone", "role": "admin", "nick": "Al", "token": "", "from": "1", "from_ver": "1", "reason": "spam", "text": "text", "to": []string{"u/carol"},
-	"options": []string{"a"}, "state": "open", "history": "all", "join": "open", "type": "", "body": map[string]string{"text": "hello"}, "limit": nil, "flags": nil,
+	"options": []string{"a"}, "state": "open", "history": "all", "join": "open", "type": "", "body": map[string]string{"content": "hello"}, "limit": nil, "flags": nil,
 }
 
 // example is a request that could be made.
@@ -202,7 +202,7 @@ func sample(m protoreflect.MessageDescriptor, depth int) map[string]any {
 	case "SetQuietRequest":
 		return map[string]any{"conv": "u/bob", "quiet": map[string]any{"start": "22:00", "minutes": 480, "zone": "Asia/Shanghai"}}
 	case "MessageType":
-		return map[string]any{"name": "acme:card", "digest": []any{map[string]string{"key": "en", "value": "[Card] {{.name}}"}}}
+		return map[string]any{"name": "acme:card", "digest": []any{map[string]string{"key": "en", "value": "[Card] {name}"}}}
 	case "ExpandRequest":
 		return map[string]any{"conv": "u/bob", "seq": "7", "set": []any{map[string]string{"key": "translation", "value": "你好"}}}
 	case "GroupMuteRequest":
