@@ -66,10 +66,11 @@ func (c *Core) noteUser(u im.UserID) {
 // locale is the language of digests, as in Login.
 //
 // With a user it does what that user could do, and reads what he may read, but is
-// bound by no rate, role, mute or window of time: it recalls, edits, deletes, restores
-// and pins messages of others too. What receivers have set (blocks, lists of who may
-// write) binds it. What it sends has no device and does not move the user's read
-// cursor. The user need not have been here before.
+// bound by no rate, role, mute or window of time (but that in which a deleted message is
+// still there): it recalls, edits, deletes, restores and pins messages of others too.
+// What receivers have set (blocks, lists of who may write) binds it. What it sends has
+// no device and does not move the user's read cursor. The user need not have been here
+// before.
 //
 // Without a user ("") it is the app itself: it sets types, settles reports, asks for
 // profiles and presence. Every other verb is Invalid.
