@@ -314,7 +314,7 @@ func goTag(name string) (string, bool) {
 
 // searchable makes the method that the SDK's search on the device asks.
 func (g *goWriter) searchable(t *typ) {
-	var words []words1
+	var words []sought
 	for _, w := range t.words {
 		if w.f.name != "" {
 			words = append(words, w)

@@ -64,11 +64,11 @@ type typ struct {
 	im.MessageType
 	name  string // of what stands for it in the language
 	body  *node  // nil = it has no schema
-	words []words1
+	words []sought
 }
 
-// words1 is a field that is searched.
-type words1 struct {
+// sought is a field that is searched.
+type sought struct {
 	f    *field
 	list bool
 }
@@ -191,9 +191,9 @@ func (t *typ) searched() {
 			}
 			switch of := f.of; {
 			case of.kind == text && !of.null:
-				t.words = append(t.words, words1{f, false})
+				t.words = append(t.words, sought{f, false})
 			case of.kind == list && of.elem.kind == text && !of.elem.null && !of.null:
-				t.words = append(t.words, words1{f, true})
+				t.words = append(t.words, sought{f, true})
 			}
 		}
 	}

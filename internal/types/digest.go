@@ -11,7 +11,7 @@ import (
 // Phrases that stand for what no type says.
 var (
 	burnText     = phrase("[Burn after reading]", "[阅后即焚]")
-	recalledText = phrase("[Recalled]", "[消息已撤回]")
+	recalledText = phrase("A message was recalled", "消息已撤回")
 )
 
 func phrase(en, zh string) texts {

@@ -203,7 +203,7 @@ func TestD4_DigestOrder(t *testing.T) {
 		m      *im.Message
 		en, zh string
 	}{
-		{"recalled", recalled, "[Recalled]", "[消息已撤回]"},
+		{"recalled", recalled, "A message was recalled", "消息已撤回"},
 		{"burns", burning, "[Burn after reading]", "[阅后即焚]"},
 		{"burns by its body", message("acme:card", `{"title":"Bike","burnDuration":3}`), "[Burn after reading]", "[阅后即焚]"},
 		{"burns not", message("acme:card", `{"title":"Bike","burnDuration":0}`), "[Card] Bike", "[卡片] Bike"},
