@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
@@ -160,8 +161,12 @@ func TestM4_FirstSyncIsAWindow(t *testing.T) {
 	}
 	w.set("ann", "u/u007", im.SettingsPatch{Pinned: ptr(int64(1))})
 	counting := &countingStore{Store: w.c.st}
-	w.c.st = counting
+	v, err := auth.NewVerifier(auth.Config{Secret: testSecret, Now: ck.Now})
+	w.ok(err)
+	counted := New(Config{Clock: ck.Now, SweepEvery: -1}, counting, v, nil)
+	t.Cleanup(counted.Close)
 	s := w.as("ann")
+	s.c = counted
 	l, err := s.Conversations(t.Context(), ListQuery{Limit: 20, Messages: 5})
 	w.ok(err)
 	if len(l.Conversations) != 20 || l.Next == "" || l.Conversations[0].Addr != "u/u007" || l.Conversations[1].Addr != "u/u499" || len(l.Conversations[19].Page.Messages) != 1 {
