@@ -28,6 +28,9 @@ func Unite(a, b []Range) []Range {
 			}
 		}
 	}
+	if len(all) == 0 {
+		return nil
+	}
 	slices.SortFunc(all, func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	out := all[:0]
 	for _, r := range all {
@@ -78,15 +81,23 @@ func UniteGone(have, add []im.SeqRange, head im.Seq, hole func(from, to im.Seq) 
 		}
 	}
 	slices.SortStableFunc(all, func(a, b span) int { return cmp.Compare(a.From, b.From) })
-	spans := all[:0]
-	for _, s := range all {
-		if len(spans) > 0 {
-			if l := &spans[len(spans)-1]; s.From <= l.To+1 || (l.fresh || s.fresh) && hole(l.To+1, s.From-1) {
-				l.To, l.fresh = max(l.To, s.To), l.fresh || s.fresh
-				continue
+	join := func(spans []span, may func(l, s *span) bool) []span {
+		out := spans[:0]
+		for _, s := range spans {
+			if len(out) > 0 {
+				if l := &out[len(out)-1]; may(l, &s) {
+					l.To, l.fresh = max(l.To, s.To), l.fresh || s.fresh
+					continue
+				}
 			}
+			out = append(out, s)
 		}
-		spans = append(spans, s)
+		return out
+	}
+	spans := join(all, func(l, s *span) bool { return s.From <= l.To+1 })
+	spans = join(spans, func(l, s *span) bool { return (l.fresh || s.fresh) && hole(l.To+1, s.From-1) })
+	if len(spans) == 0 {
+		return nil
 	}
 	out := make([]im.SeqRange, len(spans))
 	for i, s := range spans {

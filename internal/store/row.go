@@ -17,7 +17,7 @@ func (r *Row) Trim() {
 		if found {
 			at++
 		}
-		r.Directed = slices.Clone(r.Directed[at:])
+		r.Directed = some(slices.Clone(r.Directed[at:]))
 	}
 	r.Withdrawn = Between(r.Withdrawn, r.ReadN, math.MaxUint64)
 	r.WithdrawA = Between(r.WithdrawA, r.ReadNA, math.MaxUint64)
@@ -48,8 +48,16 @@ func (r *Row) Unlist(seq im.Seq) bool {
 	if !there {
 		return false
 	}
-	r.Directed = slices.Delete(slices.Clone(r.Directed), at, at+1)
+	r.Directed = some(slices.Delete(slices.Clone(r.Directed), at, at+1))
 	return true
+}
+
+// some is list, nil if it is empty.
+func some[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // Set does to r what o asks for, and says whether it is another then. h is the head;
@@ -58,13 +66,13 @@ func (r *Row) Set(o *SetOp, h *Head, hole func(from, to im.Seq) bool) (moved boo
 	now := *r
 	if o.Patch != nil {
 		now.Settings = o.Patch.Apply(now.Settings)
-		now.Settings.Tags = slices.Clone(now.Settings.Tags)
+		now.Settings.Tags = some(slices.Clone(now.Settings.Tags))
 	}
 	if len(o.Gone) > 0 {
 		if now.Gone = UniteGone(r.Gone, o.Gone, h.Seq, hole); len(now.Gone) > MaxGone {
 			return false, ErrGone()
 		}
-		now.Directed = slices.DeleteFunc(slices.Clone(now.Directed), now.Hides)
+		now.Directed = some(slices.DeleteFunc(slices.Clone(now.Directed), now.Hides))
 	}
 	now.Withdraw(h, o.Withdrawn, o.WithdrawA)
 	if r.sameOwn(&now) {

@@ -22,8 +22,8 @@ func memory(_ testing.TB, o storetest.Options) storetest.Opened {
 	}
 }
 
-// What is in memory has no power to cut, no sync to leave out, no bytes to search, and
-// keeps a list by number, so that none can be passed over.
+// What is in memory has no power to cut, no sync to leave out, no bytes to search, no
+// costs to speak of, and keeps a list by number, so that none can be passed over.
 func TestConformance(t *testing.T) {
-	storetest.Run(t, memory, "CrashAnywhere", "UnsafeLoses", "FormerBodies", "LargeNumbers")
+	storetest.Run(t, memory, "CrashAnywhere", "OwnAfterCrash", "IndexCleaned", "CostOfSize", "UnsafeLoses", "FormerBodies", "LargeNumbers")
 }

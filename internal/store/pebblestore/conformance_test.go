@@ -185,5 +185,5 @@ func TestConformancePlain(t *testing.T) {
 		d := newDisk(vfs.NewCrashableMem())
 		d.plain = true
 		return on(t, d, o)
-	}, "History", "LargeGroup", "Bodies", "Order", "RetryThroughTime") // of what is decided, not of how it is synced
+	}, "History", "LargeGroup", "CostOfSize", "Bodies", "Order", "RetryThroughTime") // of what is decided, not of how it is synced
 }
