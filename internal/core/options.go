@@ -27,6 +27,11 @@ func (l *lane) options(snd *Send) *im.Error {
 	if !roles && m.ReplyTo == 0 && m.Thread == 0 {
 		return nil
 	}
+	if l.at.conv == 0 { // made since this lane last looked
+		if err := l.learn(); err != nil {
+			return err
+		}
+	}
 	head, _ := l.s.c.st.Head(l.at.conv)
 	if max(m.ReplyTo, m.Thread) > head.Seq {
 		return im.Errorf(im.Invalid, "the message answers, or stands in the thread of, one that is not there yet")

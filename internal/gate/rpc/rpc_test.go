@@ -237,17 +237,20 @@ func TestSendIsToldInFull(t *testing.T) {
 
 func TestWordsThatAreNone(t *testing.T) {
 	for name, f := range map[string]func() error{
-		"role":     func() error { _, err := Roles([]string{"king"}); return err },
-		"roles":    func() error { _, err := Roles(slices.Repeat([]string{"admin"}, 4)); return err },
-		"join":     func() error { _, err := joinMode("closed"); return err },
-		"history":  func() error { _, err := historyMode("none"); return err },
-		"kind":     func() error { _, err := kinds([]string{"party"}); return err },
-		"no kind":  func() error { _, err := kinds([]string{""}); return err },
-		"level":    func() error { _, err := level(proto.String("loud")); return err },
-		"flags":    func() error { _, err := outgoing(&wire.SendRequest{Flags: proto.Uint32(259)}); return err },
-		"days":     func() error { _, err := quiet(&wire.Quiet{Days: make([]uint32, 8)}); return err },
-		"language": func() error { _, err := messageType(&wire.MessageType{Digest: []*wire.Pair{{Key: "en"}, {Key: "en"}}}); return err },
-		"type":     func() error { _, err := messageType(&wire.MessageType{Flags: proto.Uint32(257)}); return err },
+		"role":    func() error { _, err := Roles([]string{"king"}); return err },
+		"roles":   func() error { _, err := Roles(slices.Repeat([]string{"admin"}, 4)); return err },
+		"join":    func() error { _, err := joinMode("closed"); return err },
+		"history": func() error { _, err := historyMode("none"); return err },
+		"kind":    func() error { _, err := kinds([]string{"party"}); return err },
+		"no kind": func() error { _, err := kinds([]string{""}); return err },
+		"level":   func() error { _, err := level(proto.String("loud")); return err },
+		"flags":   func() error { _, err := outgoing(&wire.SendRequest{Flags: proto.Uint32(259)}); return err },
+		"days":    func() error { _, err := quiet(&wire.Quiet{Days: make([]uint32, 8)}); return err },
+		"language": func() error {
+			_, err := messageType(&wire.MessageType{Digest: []*wire.Pair{{Key: "en"}, {Key: "en"}}})
+			return err
+		},
+		"type": func() error { _, err := messageType(&wire.MessageType{Flags: proto.Uint32(257)}); return err },
 	} {
 		if err := f(); !im.IsKind(err, im.Invalid) {
 			t.Errorf("%s: %v", name, err)
