@@ -335,3 +335,14 @@ func (c *Client) Kept(conv string, before *Message, limit int) []*Message {
 	}
 	return out
 }
+
+// KeptMessage is one message that is kept on this device; nil if it is not.
+func (c *Client) KeptMessage(conv string, seq uint64) *Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.kept[conv]
+	if s == nil || s.at[seq] == nil {
+		return nil
+	}
+	return s.view(s.at[seq], s.answers())
+}

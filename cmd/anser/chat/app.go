@@ -38,11 +38,17 @@ type app struct {
 	phase client.Phase      // guarded by mu
 	lost  bool              // guarded by mu: it was told that there is no connection
 	typed time.Time         // guarded by mu: when the last typing signal went out
+
+	begunLine  string      // guarded by mu: what stands in the line that is being typed
+	begunIn    string      // guarded by mu: in which conversation
+	draftTimer *time.Timer // guarded by mu: keeps it as a draft; nil = nothing was begun yet
+	ended      bool        // guarded by mu: nothing more is kept as a draft
 }
 
 // onWay is a message that was typed in this run and has no answer yet.
 type onWay struct {
 	text  string
+	line  string        // as it is shown
 	shown chan struct{} // closed when its outcome has been printed
 }
 
@@ -55,8 +61,23 @@ type place struct {
 	last     time.Time
 	newest   uint64 // number of the newest message that was seen here
 	oldest   uint64 // number of the oldest message that was shown; 0 = none
-	mine     uint64 // number of my newest message
+	sent     uint64 // number of my newest message
 	peerRead uint64
+	pinned   bool
+	hidden   bool
+	muted    bool
+	draft    string // what I have begun to write
+}
+
+// mine takes what the server says of my row.
+func (p *place) mine(m *client.Mine) {
+	p.unread, p.mentions = m.Unread, m.Mentions
+	s := &m.Settings
+	p.pinned, p.muted = !s.Pinned.IsZero(), s.Level == wire.LevelNone
+	p.hidden = s.Archived || s.Hidden != 0 && s.Hidden >= p.newest
+	if s.Remark != "" {
+		p.title = oneLine(s.Remark)
+	}
 }
 
 func newApp(user string, l lang, p paint, out screen) *app {
@@ -112,6 +133,10 @@ func (a *app) event(e client.Event) {
 		a.heard(e.Conversation)
 	case client.EventInfo:
 		a.info(e.Conv, e.Info)
+	case client.EventNoted:
+		a.noted(e.Note)
+	case client.EventExpired:
+		a.gone(e.Conv, e.Ranges)
 	case client.EventLeft:
 		a.left(e.Conv)
 	case client.EventReset:
@@ -149,7 +174,7 @@ func (a *app) message(conv string, m *client.Message) {
 		pl.oldest = m.Seq
 	}
 	if m.Sender == a.user {
-		pl.mine = max(pl.mine, m.Seq)
+		pl.sent = max(pl.sent, m.Seq)
 	} else if !here && m.Flags&wire.FlagCount != 0 && m.N > pl.counted {
 		pl.unread++
 	}
@@ -161,6 +186,9 @@ func (a *app) message(conv string, m *client.Message) {
 		return // the command that did it says so
 	}
 	line := a.line(m)
+	if line == "" {
+		return
+	}
 	if !here {
 		line = a.p.mark("• ") + a.p.dim("["+name+"] ") + line
 	}
@@ -173,61 +201,12 @@ func (a *app) message(conv string, m *client.Message) {
 	}
 }
 
-// line is how a message is shown.
-func (a *app) line(m *client.Message) string {
-	who, text := a.p.name(oneLine(m.Sender)), clean(m.Text())
-	if m.Sender == a.user {
-		who = a.p.dim(a.lang.say(sayYou))
-	}
-	if m.Recalled {
-		text = a.p.dim(a.lang.say(sayRecalled))
-	}
-	if m.Type == client.TypeGroup {
-		return a.p.dim(fmt.Sprintf("%s ── %s ──", m.Time.Local().Format("15:04"), text))
-	}
-	if slices.Contains(m.Mentions, a.user) || m.MentionsAll {
-		text = a.p.bold(text)
-	}
-	if !m.Edited.IsZero() && !m.Recalled {
-		text += a.p.dim(" ✎")
-	}
-	text = strings.ReplaceAll(text, "\n", "\n        ")
-	return fmt.Sprintf("%s %s %s", a.p.dim(m.Time.Local().Format("15:04")+fmt.Sprintf(" #%d", m.Seq)), who+a.p.dim(":"), text)
-}
-
-func (a *app) changed(conv string, ch *client.Change) {
-	a.mu.Lock()
-	here := conv == a.cur
-	a.mu.Unlock()
-	own := ch.By == a.user && ch.Device == a.c.State().Device // the command has said so
-	if !here || own || ch.Message == nil || !ch.Message.Shown() {
-		return
-	}
-	switch ch.Kind {
-	case wire.ChangeRecall:
-		a.recalled(ch.By, ch.Seq)
-	case wire.ChangeEdit:
-		a.edited(ch.Seq, ch.Message.Text())
-	}
-}
-
-func (a *app) recalled(by string, seq uint64) {
-	if by == a.user {
-		by = a.lang.say(sayYou)
-	}
-	a.out.print(a.p.dim(a.lang.say(sayRecalls, oneLine(by), seq)))
-}
-
-func (a *app) edited(seq uint64, text string) {
-	a.out.print(a.p.dim(a.lang.say(sayEdits, seq, oneLine(text))))
-}
-
 func (a *app) wasSent(conv string, s *client.Sent) {
 	a.mu.Lock()
 	m := a.sent[s.ID]
 	delete(a.sent, s.ID)
 	pl := a.place(conv)
-	pl.mine, pl.newest, pl.last = max(pl.mine, s.Seq), max(pl.newest, s.Seq), s.Time
+	pl.sent, pl.newest, pl.last = max(pl.sent, s.Seq), max(pl.newest, s.Seq), s.Time
 	if pl.oldest == 0 {
 		pl.oldest = s.Seq
 	}
@@ -238,7 +217,7 @@ func (a *app) wasSent(conv string, s *client.Sent) {
 	}
 	defer close(m.shown)
 	line := fmt.Sprintf("%s %s %s", a.p.dim(s.Time.Local().Format("15:04")+fmt.Sprintf(" #%d", s.Seq)),
-		a.p.dim(a.lang.say(sayYou)+" ✓"), strings.ReplaceAll(clean(m.text), "\n", "\n        "))
+		a.p.dim(a.lang.say(sayYou)+" ✓"), strings.ReplaceAll(m.line, "\n", "\n        "))
 	if !here {
 		line = a.p.dim("["+name+"] ") + line
 	}
@@ -265,9 +244,10 @@ func (a *app) heard(c *client.Conversation) {
 	if c.Group != nil && c.Group.Name != "" {
 		pl.title = oneLine(c.Group.Name)
 	}
-	pl.unread, pl.mentions, pl.last = c.Mine.Unread, c.Mine.Mentions, c.Head.Time
+	pl.last = c.Head.Time
 	pl.counted = max(pl.counted, c.Head.N)
 	pl.newest = max(pl.newest, c.Head.Seq)
+	pl.mine(&c.Mine)
 	if c.Peer != nil {
 		pl.peerRead = max(pl.peerRead, c.Peer.Read)
 	}
@@ -278,10 +258,10 @@ func (a *app) info(conv string, i *client.Info) {
 	pl := a.place(conv)
 	said := ""
 	if i.Mine != nil {
-		pl.unread, pl.mentions = i.Mine.Unread, i.Mine.Mentions
+		pl.mine(i.Mine)
 	}
 	if i.Peer != nil && i.Peer.Read > pl.peerRead {
-		if pl.mine > pl.peerRead && i.Peer.Read >= pl.mine && conv == a.cur {
+		if pl.sent > pl.peerRead && i.Peer.Read >= pl.sent && conv == a.cur {
 			said = a.lang.say(sayRead, pl.title)
 		}
 		pl.peerRead = i.Peer.Read
@@ -335,7 +315,7 @@ func (a *app) prompt() string {
 	defer a.mu.Unlock()
 	var others uint64
 	for conv, pl := range a.convs {
-		if conv != a.cur {
+		if conv != a.cur && !pl.muted {
 			others += pl.unread
 		}
 	}
@@ -358,11 +338,17 @@ func (a *app) list() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	keys := slices.SortedFunc(maps.Keys(a.convs), func(x, y string) int {
+		if px, py := a.convs[x].pinned, a.convs[y].pinned; px != py {
+			return map[bool]int{true: -1, false: 1}[px]
+		}
 		return cmp.Or(a.convs[y].last.Compare(a.convs[x].last), cmp.Compare(x, y))
 	})
 	var lines []string
 	for _, k := range keys {
 		pl := a.convs[k]
+		if pl.hidden && k != a.cur {
+			continue
+		}
 		line := "  "
 		if k == a.cur {
 			line = a.p.bold("> ")
@@ -376,6 +362,15 @@ func (a *app) list() []string {
 		}
 		if pl.mentions > 0 {
 			line += a.p.mark(fmt.Sprintf(" @%d", pl.mentions))
+		}
+		if pl.pinned {
+			line += " 📌"
+		}
+		if pl.muted {
+			line += " 🔇"
+		}
+		if pl.draft != "" {
+			line += a.p.dim(" ✎ " + short(pl.draft))
 		}
 		lines = append(lines, line)
 	}

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/anser-im/anser/client"
+	"github.com/anser-im/anser/wire"
 )
 
 // Signer makes a token with the secret of a data directory. An error that wraps
@@ -87,7 +88,7 @@ func (c *Command) Run(ctx context.Context, sign Signer) error {
 	}
 	defer store.Close()
 	opt := client.Options{Endpoints: c.Server, Token: token, Store: store, Plaintext: c.Plaintext, TLS: trust,
-		Device: client.Device{ID: c.Device, Class: "desktop", OS: "terminal"}, Log: slog.New(slog.DiscardHandler)}
+		Device: client.Device{ID: c.Device, Class: "desktop", OS: "terminal"}, Keep: keepHere, Log: slog.New(slog.DiscardHandler)}
 	if c.Debug != "" {
 		f, err := os.OpenFile(c.Debug, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -230,6 +231,7 @@ func (c *Command) chat(ctx context.Context, l lang, opt client.Options, dir stri
 	// What was missed is shown before the first prompt, if the server is there.
 	select {
 	case <-synced:
+		a.learnDrafts(ctx)
 		scr.print(a.p.dim(l.say(sayWelcome, c.User)))
 	case <-time.After(3 * time.Second):
 		scr.print(a.p.dim("… " + l.say(sayNotYet)))
@@ -243,6 +245,7 @@ func (c *Command) chat(ctx context.Context, l lang, opt client.Options, dir stri
 	}
 	err = scr.read(ctx, func(line string) bool { return a.typedLine(ctx, line) })
 	a.settle(ctx)
+	a.endDrafts()
 	cancel()
 	if stopped := <-ended; err == nil {
 		err = stopped
@@ -264,10 +267,9 @@ func (a *app) settle(ctx context.Context) {
 
 // signal is the SDK's OnSignal.
 func (a *app) signal(s client.Signal) {
-	if s.Kind == "typing" && s.Conv == a.current() {
-		if t, ok := a.out.(*terminal); ok {
-			t.hint(a.lang.say(sayTyping, oneLine(s.Sender)))
-		}
+	said, ok := map[string]phrase{wire.SignalTyping: sayTyping, wire.SignalRecording: sayRecording}[s.Kind]
+	if t, people := a.out.(*terminal); ok && people && s.Conv == a.current() {
+		t.hint(a.lang.say(said, oneLine(s.Sender)))
 	}
 }
 

@@ -23,33 +23,7 @@ var errUsage = errors.New("usage")
 type command struct {
 	usage string
 	run   func(*app, context.Context, []string) error
-}
-
-var commands map[string]command
-
-func init() { // apart from the declaration: what runs refers to the table
-	commands = map[string]command{
-		"to":      {"/to bob, /to g/<group>", (*app).cmdTo},
-		"list":    {"/list", (*app).cmdList},
-		"older":   {"/older [n]", (*app).cmdOlder},
-		"edit":    {"/edit <#> <text>", (*app).cmdEdit},
-		"recall":  {"/recall <#>", (*app).cmdRecall},
-		"group":   {"/group <name> <who> <who> …", (*app).cmdGroup},
-		"add":     {"/add <who> …", (*app).cmdAdd},
-		"remove":  {"/remove <who> …", (*app).cmdRemove},
-		"admin":   {"/admin <who>", role(wire.RoleAdmin)},
-		"member":  {"/member <who>", role(wire.RoleMember)},
-		"owner":   {"/owner <who>", role(wire.RoleOwner)},
-		"who":     {"/who", (*app).cmdWho},
-		"join":    {"/join g/<group>", (*app).cmdJoin},
-		"leave":   {"/leave [g/<group>]", (*app).cmdLeave},
-		"block":   {"/block <who>", (*app).cmdBlock},
-		"unblock": {"/unblock <who>", (*app).cmdUnblock},
-		"blocked": {"/blocked", (*app).cmdBlocked},
-		"devices": {"/devices", (*app).cmdDevices},
-		"kick":    {"/kick <device>", (*app).cmdKick},
-		"help":    {"/help", (*app).cmdHelp},
-	}
+	teach phrase // what it is for
 }
 
 // line is one line that was typed; false ends chat.
@@ -87,14 +61,24 @@ func (a *app) typedLine(ctx context.Context, text string) bool {
 }
 
 // say sends text to who is talked to.
-func (a *app) say(ctx context.Context, text string) {
-	a.mu.Lock()
-	conv, online := a.cur, a.phase == client.Online
-	a.mu.Unlock()
+func (a *app) say(ctx context.Context, text string) { a.send(ctx, text, nil) }
+
+// send is say for a message that alter has added to; nil = nothing.
+func (a *app) send(ctx context.Context, text string, alter func(*client.Outgoing)) {
+	conv := a.current()
 	if conv == "" {
 		a.out.print(a.p.red(a.lang.say(sayNobody)))
 		return
 	}
+	m := a.outgoing(conv, text)
+	if alter != nil {
+		alter(&m)
+	}
+	a.dispatch(ctx, conv, m, text)
+}
+
+// outgoing is the message of a text, with whom it mentions.
+func (a *app) outgoing(conv, text string) client.Outgoing {
 	m := client.Text(text)
 	for _, w := range strings.Fields(text) {
 		name := strings.TrimRight(strings.TrimPrefix(w, "@"), ".,:;!?，。：；！？")
@@ -106,9 +90,26 @@ func (a *app) say(ctx context.Context, text string) {
 			m.Mentions = append(m.Mentions, name)
 		}
 	}
+	return m
+}
+
+// dispatch sends m, which is shown as text once it is kept.
+func (a *app) dispatch(ctx context.Context, conv string, m client.Outgoing, text string) {
+	shown := text
+	if m.ReplyTo != 0 {
+		shown = a.p.dim("↪ "+a.quote(conv, m.ReplyTo)+" ⏎ ") + clean(text)
+	}
+	if m.Thread != 0 {
+		shown = a.p.dim(fmt.Sprintf("≡#%d ", m.Thread)) + clean(text)
+	}
 	a.mu.Lock() // held until the text is noted: the answer may be faster
+	online := a.phase == client.Online
+	if a.begunLine != "" && a.draftTimer != nil { // it is no draft any more
+		a.begunLine, a.begunIn = "", conv
+		a.draftTimer.Reset(draftAfter)
+	}
 	p, err := a.c.Send(ctx, conv, m)
-	way := &onWay{text: text, shown: make(chan struct{})}
+	way := &onWay{text: text, line: shown, shown: make(chan struct{})}
 	if err == nil {
 		a.sent[p.ID] = way
 	}
@@ -151,15 +152,19 @@ func (a *app) cmdTo(ctx context.Context, words []string) error {
 	if len(words) == 0 {
 		return a.cmdList(ctx, nil)
 	}
-	conv := address(words[0])
-	a.mu.Lock() // a group may be called by its name
+	return a.talkTo(ctx, a.named(words[0]))
+}
+
+// named is the conversation that people call so: a group may be called by its name.
+func (a *app) named(s string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for k, pl := range a.convs {
-		if pl.title == words[0] && strings.HasPrefix(k, "g/") {
-			conv = k
+		if pl.title == s && strings.HasPrefix(k, "g/") {
+			return k
 		}
 	}
-	a.mu.Unlock()
-	return a.talkTo(ctx, conv)
+	return address(s)
 }
 
 // talkTo makes conv the one that is talked to and shows its newest messages.
@@ -167,8 +172,8 @@ func (a *app) talkTo(ctx context.Context, conv string) error {
 	a.mu.Lock()
 	online := a.phase == client.Online
 	a.mu.Unlock()
-	var messages []*client.Message
-	if online { // else it comes with the connection
+	messages := a.c.Kept(conv, nil, 20)
+	if online { // else what is kept here must do
 		switch page, err := a.c.History(ctx, conv, 0, 20); {
 		case err == nil:
 			messages = page.Messages
@@ -185,17 +190,22 @@ func (a *app) talkTo(ctx context.Context, conv string) error {
 	var newest uint64
 	for _, m := range messages {
 		if m.Shown() {
-			lines = append(lines, a.line(m))
 			if pl.oldest == 0 {
 				pl.oldest = m.Seq
 			}
 			if m.Sender == a.user {
-				pl.mine = max(pl.mine, m.Seq)
+				pl.sent = max(pl.sent, m.Seq)
 			}
 		}
 		newest = max(newest, m.Seq)
 	}
+	draft := pl.draft
+	a.begunLine = ""
 	a.mu.Unlock()
+	lines = a.lines(messages)
+	if draft != "" {
+		lines = append(lines, a.p.dim(a.lang.say(sayDraft, short(draft))))
+	}
 	a.out.print(append([]string{a.p.dim("── " + a.lang.say(sayTalking, name) + " ──")}, lines...)...)
 	if newest > 0 {
 		a.markRead(conv, newest)
@@ -232,12 +242,7 @@ func (a *app) cmdOlder(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	var lines []string
-	for _, m := range page.Messages {
-		if m.Shown() {
-			lines = append(lines, a.line(m))
-		}
-	}
+	lines := a.lines(page.Messages)
 	if len(lines) == 0 {
 		lines = []string{a.p.dim(a.lang.say(sayNoOlder))}
 	} else {
@@ -276,22 +281,7 @@ func (a *app) cmdEdit(ctx context.Context, words []string) error {
 	if _, err = a.c.Edit(ctx, a.current(), seq, client.Text(text)); err != nil {
 		return err
 	}
-	a.edited(seq, text)
-	return nil
-}
-
-func (a *app) cmdRecall(ctx context.Context, words []string) error {
-	if len(words) != 1 {
-		return errUsage
-	}
-	seq, err := number(words[0])
-	if err != nil {
-		return err
-	}
-	if _, err = a.c.Recall(ctx, a.current(), seq); err != nil {
-		return err
-	}
-	a.recalled(a.user, seq)
+	a.out.print(a.p.dim(a.lang.say(sayEdits, seq, oneLine(text))))
 	return nil
 }
 
@@ -361,11 +351,8 @@ func role(name string) func(*app, context.Context, []string) error {
 	}
 }
 
-func (a *app) cmdWho(ctx context.Context, _ []string) error {
-	conv, err := a.here()
-	if err != nil {
-		return err
-	}
+// whoIsIn tells who is in a group.
+func (a *app) whoIsIn(ctx context.Context, conv string) error {
 	members, more, err := a.c.GroupMembers(ctx, conv, "", 200)
 	if err != nil {
 		return err
@@ -375,11 +362,17 @@ func (a *app) cmdWho(ctx context.Context, _ []string) error {
 	for _, m := range members {
 		a.names[m.User] = true
 		name := a.p.name(oneLine(m.User))
+		if m.Nick != "" {
+			name += a.p.dim(" “" + oneLine(m.Nick) + "”")
+		}
 		if m.Online {
 			name += " ●"
 		}
 		if m.Role != wire.RoleMember {
 			name += a.p.dim(" (" + m.Role + ")")
+		}
+		if m.MutedUntil.After(time.Now()) {
+			name += " 🔇"
 		}
 		names = append(names, name)
 	}
@@ -477,7 +470,16 @@ func (a *app) cmdKick(ctx context.Context, words []string) error {
 	return a.c.Kick(ctx, words[0], "", false)
 }
 
-func (a *app) cmdHelp(context.Context, []string) error {
-	a.out.print(helpText[a.lang]...)
+func (a *app) cmdHelp(_ context.Context, words []string) error {
+	if len(words) == 0 {
+		a.out.print(a.help()...)
+		return nil
+	}
+	name := strings.ToLower(strings.TrimPrefix(words[0], "/"))
+	cmd, ok := commands[name]
+	if !ok {
+		return errors.New(a.lang.say(sayUnknown, oneLine("/"+name)))
+	}
+	a.out.print(a.p.bold(cmd.usage), "  "+a.lang.say(cmd.teach))
 	return nil
 }

@@ -63,6 +63,7 @@ func (t *terminal) attach(a *app) {
 		if len(line) > 0 && line[0] != '/' {
 			a.isTyping()
 		}
+		a.begun(string(line))
 		t.feed()
 		t.reserve(line)
 		return string(line)

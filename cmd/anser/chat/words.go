@@ -28,6 +28,23 @@ var (
 	sayRecalls   = phrase{"%s recalled #%d", "%s 撤回了 #%d"}
 	sayEdits     = phrase{"#%d now says: %s", "#%d 已改为：%s"}
 	sayRead      = phrase{"%s has read it", "%s 已读"}
+	sayFormer    = phrase{"it said: %s", "原文：%s"}
+	sayDeleted   = phrase{"#%d was deleted", "#%d 已删除"}
+	sayDeletes   = phrase{"%d deleted", "已删除 %d 条"}
+	sayExpired   = phrase{"the time of #%d is over", "#%d 已到期"}
+	sayPins      = phrase{"📌 %s pinned %s", "📌 %s 置顶了 %s"}
+	sayUnpins    = phrase{"%s took down %s", "%s 取消置顶 %s"}
+	sayFrom      = phrase{"(from %s)", "（转自 %s）"}
+	sayThread    = phrase{"%d in the thread", "话题内 %d 条"}
+	sayClosed    = phrase{"(closed)", "（已结束）"}
+	sayNoPoll    = phrase{"#%d is no poll", "#%d 不是投票"}
+	sayNone      = phrase{"none", "没有"}
+	sayDraft     = phrase{"✎ begun: %s  (/draft send sends it)", "✎ 草稿：%s（/draft send 发送）"}
+	sayScheduled = phrase{"at %s to %s: %s", "将于 %s 发给 %s：%s"}
+	sayRemindAt  = phrase{"you will be told at %s", "将于 %s 提醒"}
+	sayUnreadIn  = phrase{"%d unread in %d conversations", "%[2]d 个会话中共 %[1]d 条未读"}
+	sayLastSeen  = phrase{"last here %s", "最后在线 %s"}
+	sayRecording = phrase{"%s is recording…", "%s 正在录音…"}
 	sayTyping    = phrase{"%s is typing…", "%s 正在输入…"}
 	sayNotSent   = phrase{"not sent: %q: %s", "未发送：%q：%s"}
 	sayWaiting   = phrase{"kept, and sent as soon as there is a connection", "已保存，连上后自动发送"}
@@ -54,37 +71,12 @@ var (
 	sayReset     = phrase{"the server's data was restored: everything is read anew", "服务器数据已恢复，正在重新读取"}
 )
 
-// helpText is what /help shows: one line a command.
-var helpText = [2][]string{{
-	"/to <who>              talk to bob, or to g/<group>; /to alone lists conversations",
-	"/list                  conversations, with what is unread",
-	"/older [n]             older messages of this conversation",
-	"/edit <#> <text>       change a message of yours;  /recall <#>  takes it back",
-	"/group <name> <who>…   make a group;  /add, /remove <who>…  changes who is in it",
-	"/admin, /member <who>  give a role;  /owner <who>  hands the group over",
-	"/who                   who is in it;  /join, /leave g/<group>",
-	"/block, /unblock <who> /blocked lists them",
-	"/devices               your devices;  /kick <device>  signs one out",
-	"/quit                  or Ctrl-D. Tab completes commands and names; @bob mentions bob",
-}, {
-	"/to <谁>               与 bob 或 g/<群号> 聊天；单独输入 /to 列出会话",
-	"/list                  会话列表与未读数",
-	"/older [n]             查看更早的消息",
-	"/edit <#> <文字>       修改自己的消息；/recall <#> 撤回",
-	"/group <名称> <谁>…    建群；/add、/remove <谁>… 增减成员",
-	"/admin、/member <谁>   设置角色；/owner <谁> 转让群主",
-	"/who                   查看成员；/join、/leave g/<群号> 加入、退出",
-	"/block、/unblock <谁>  拉黑、取消；/blocked 查看名单",
-	"/devices               我的设备；/kick <设备> 使其下线",
-	"/quit                  或 Ctrl-D。Tab 补全命令和名字；@bob 提到 bob",
-}}
-
 // chineseErrors tells refusals by their number.
 var chineseErrors = map[uint32]string{
 	1006: "同一设备已在别处登录", 1007: "已被下线", 1008: "服务器正在关闭",
 	2000: "身份验证失败", 2001: "令牌已过期", 2002: "令牌已被吊销", 2003: "令牌只能用于另一台设备", 2004: "令牌不能用于此入口",
-	3000: "请求有误", 3001: "内容过大", 3004: "没有这个会话，或你不在其中", 3009: "冲突：已存在或已被占用", 3010: "服务器不支持",
-	4000: "没有权限", 4001: "对方不接收你的消息", 4002: "你已被禁言", 4003: "你的角色无权这样做",
+	3000: "请求有误", 3001: "内容过大", 3002: "内容不符合该类型的格式", 3003: "未注册的消息类型", 3004: "没有这个会话，或你不在其中", 3009: "冲突：已存在或已被占用", 3010: "服务器不支持",
+	4000: "没有权限", 4001: "对方不接收你的消息", 4002: "你已被禁言", 4003: "你的角色无权这样做", 4004: "对方只接收名单内用户的消息", 4005: "已超过允许的时间",
 	5000: "操作太快，请稍候", 5001: "服务器繁忙，请稍后再试", 6000: "结果未知，正在重试", 6002: "服务器磁盘已满，暂不能写入", 6009: "服务器出错",
 }
 
