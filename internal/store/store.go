@@ -220,7 +220,10 @@ func unread(head, read uint64, a, b []Range) uint64 {
 		}
 		w := (*from)[0]
 		*from = (*from)[1:]
-		if w.To <= done {
+		if w.From > head {
+			break // the row is newer than the head
+		}
+		if w.To = min(w.To, head); w.To <= done {
 			continue
 		}
 		gone := w.To - max(w.From, done+1) + 1
