@@ -1,73 +1,85 @@
 package pebblestore
 
 import (
-	"bytes"
 	"encoding/hex"
-	"reflect"
+	"fmt"
 	"testing"
 
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
 )
 
-// TestGolden: what stores held before messages could have reactions, pins and the like
-// is read as it was meant, and what has none of these is written in the same bytes.
-func TestGolden(t *testing.T) {
-	plain := stored{&im.Message{Seq: 900, N: 897, NA: 2, Time: 1_800_000_000_123, ID: "0190f3a2-7c4b-7d11-8f00-0123456789ab", Sender: "alice", Device: "phone",
-		Type: "an:text", Flags: im.DefaultFlags, Body: []byte(`{"text":"hi"}`)}, false}
-	full := stored{&im.Message{Seq: 900, Ver: 4, N: 897, NA: 2, Time: 1_800_000_000_123, ID: "0190f3a2-7c4b-7d11-8f00-0123456789ab", Sender: "alice", Device: "电话",
-		Type: "app:card", Flags: im.DefaultFlags, Body: []byte("body\x00"), Digest: "d", Mentions: &im.Mentions{All: true, Users: []im.UserID{"bob", "49"}},
-		ReplyTo: 1 << 40, Thread: 3, Expires: 1 << 50, Push: "p", To: []im.UserID{"bob"}, Recalled: true, RecallBy: "carol", Edited: 5}, true}
-	h := &store.Head{Conv: 7, Kind: im.Direct, Members: 2, Seq: 900, Ver: 3, MVer: 4, N: 800, NA: 9, Time: 1_800_000_000_123, LastShown: 899, Min: 2, MinVer: 1, Position: 1 << 40,
+// Rows that stores hold which were written before there were settings, notes, nicks and
+// timers. They are read as what they are, and what has none of those is written byte for
+// byte as it was: such a store opens unchanged, and the former program opens what has
+// none of them.
+func TestFormerRows(t *testing.T) {
+	direct := &store.Head{Conv: 7, Kind: im.Direct, Members: 2, Seq: 900, Ver: 3, MVer: 4, N: 800, NA: 9, Time: 1_800_000_000_123, LastShown: 899, Min: 2, MinVer: 1, Position: 1 << 40,
 		Withdrawn: []store.Range{{From: 1, To: 1}, {From: 3, To: 700}}, WithdrawA: []store.Range{{From: 9, To: 9}},
-		Sides: [2]store.Side{{User: "alice", Read: 5, ReadN: 4, ReadNA: 1, Delivered: 6}, {User: "bob", Read: 900, ReadN: 800, ReadNA: 9, Delivered: 900}}}
+		Sides: [2]store.Side{{User: "alice", Read: 5, ReadN: 4, ReadNA: 1, Delivered: 6}, {User: "用户7", Read: 900, ReadN: 800, ReadNA: 9, Delivered: 900}}}
 	group := &store.Head{Conv: 7, Kind: im.Group, Members: 100_000, Min: 1, MinVer: 1, Group: "g", Closed: true}
-	change := im.Change{Ver: 9, Kind: im.Edit, Seq: 3, By: "alice", Device: "d", ID: "0190f3a2-7c4b-7d11-8f00-0123456789ab", Time: 1 << 40}
-	message := func(row []byte) (any, []byte, error) {
-		m, err := decodeMessage(nil, 900, row)
-		if err != nil {
-			return nil, nil, err
-		}
-		return m, appendMessage(nil, m), nil
-	}
-	head := func(row []byte) (any, []byte, error) {
-		h, err := decodeHead(nil, 7, row)
-		if err != nil {
-			return nil, nil, err
-		}
-		return h, appendHead(nil, h), nil
-	}
-	for _, g := range []struct {
+	row := &store.Row{Conv: 7, User: "u", Role: im.Owner, MVer: 3, From: 4, FromN: 5, FromNA: 6, Read: 7, ReadN: 8, ReadNA: 9, Position: 1 << 60}
+	member := &store.Row{Conv: 7, User: "u", Role: im.Owner, MVer: 3, From: 4, Position: 1 << 60}
+	info := &im.GroupInfo{ID: "g", Name: "名", Join: im.JoinOpen, History: im.HistoryAll}
+	record := &store.Record{Value: []byte("v"), Expires: 1 << 40}
+	change := &im.Change{Ver: 4, Kind: im.BlockAdded, By: "a", Device: "d", Peer: "b", Time: 1 << 40}
+	for _, c := range []struct {
 		name, row string
+		write     []byte
+		read      func(row []byte) (any, error)
 		want      any
-		again     func(row []byte) (any, []byte, error)
 	}{
-		{"plain message", "010003fba0f1c2b13403820711010190f3a27c4b7d118f000123456789ab05616c6963650570686f6e65017b2274657874223a226869227d", plain, message},
-		{"full message", "01ff1f03fba0f1c2b13403820711010190f3a27c4b7d118f000123456789ab05616c69636506e794b5e8af9d00086170703a636172640401640203626f6202343980808080802003808080808080800201700103626f62056361726f6c05626f647900", full, message},
-		{"head", "010100028407030464fb06fba0f1c2b13401020180808080802002010002b90501090005616c6963650504010603626f628407a006098407", h, head},
-		{"head of a group", "010201a08d060000000000000001010000000167", group, head},
-		{"change", "01010380808080802011010190f3a27c4b7d118f000123456789ab05616c696365016400", change, func(row []byte) (any, []byte, error) {
-			c, err := decodeChange(nil, 9, row)
-			return c, appendChange(nil, &c), err
-		}},
-		{"former body", "01016462", former{digest: "d", body: []byte("b")}, func(row []byte) (any, []byte, error) {
-			f, err := decodeFormer(nil, row)
-			return f, row, err // new ones say more
-		}},
+		{"direct row", "0100", appendDirectRow(nil), func(b []byte) (any, error) {
+			r, direct, err := decodeRow(nil, 7, "u", b)
+			return fmt.Sprintf("%v %+v", direct, r), err
+		}, fmt.Sprintf("true %+v", store.Row{Conv: 7, User: "u"})},
+		{"row", "01010303040506070809808080808080808010", appendRow(nil, row), func(b []byte) (any, error) {
+			r, direct, err := decodeRow(nil, 7, "u", b)
+			return fmt.Sprintf("%v %+v", direct, r), err
+		}, fmt.Sprintf("false %+v", *row)},
+		{"how far one has read", "01010303040506070809808080808080808010", appendRow(nil, row), func(b []byte) (any, error) {
+			from, read, ok, err := decodeRead(nil, b)
+			return fmt.Sprint(from, read, ok), err
+		}, fmt.Sprint(4, 7, true)},
+		{"member", "01030304808080808080808010", appendMember(nil, member), func(b []byte) (any, error) {
+			r, err := decodeMember(nil, 7, "u", b)
+			return fmt.Sprintf("%+v", r), err
+		}, fmt.Sprintf("%+v", *member)},
+		{"direct head", "010100028407030464fb06fba0f1c2b13401020180808080802002010002b90501090005616c6963650504010607e794a8e688b7378407a006098407", appendHead(nil, direct), func(b []byte) (any, error) {
+			h, err := decodeHead(nil, 7, b)
+			return fmt.Sprintf("%+v", *h), err
+		}, fmt.Sprintf("%+v", *direct)},
+		{"group head", "010201a08d060000000000000001010000000167", appendHead(nil, group), func(b []byte) (any, error) {
+			h, err := decodeHead(nil, 7, b)
+			return fmt.Sprintf("%+v", *h), err
+		}, fmt.Sprintf("%+v", *group)},
+		{"info", "01010103e5908d", appendInfo(nil, info), func(b []byte) (any, error) {
+			i, err := decodeInfo(nil, "g", b)
+			return fmt.Sprintf("%+v", i), err
+		}, fmt.Sprintf("%+v", *info)},
+		{"membership", "0105616c696365808080808020030203626f6201056361726f6c00",
+			appendMembership(nil, "alice", 1<<40, 3, []store.RoleSet{{User: "bob", Role: im.Member}, {User: "carol"}}), func(b []byte) (any, error) {
+				m, err := decodeMembership(nil, b)
+				return fmt.Sprintf("%+v", m), err
+			}, fmt.Sprintf("%+v", membership{"alice", 1 << 40, 3, []store.RoleSet{{User: "bob", Role: im.Member}, {User: "carol"}}})},
+		{"record", "0180808080804076", appendRecord(nil, record), func(b []byte) (any, error) {
+			v, expires, due, err := decodeRecord(nil, b)
+			return fmt.Sprintf("%s %d %d", v, expires, due), err
+		}, fmt.Sprintf("v %d 0", 1<<40)},
+		{"change", "01030080808080802000016101640162", appendChange(nil, change), func(b []byte) (any, error) {
+			ch, err := decodeChange(nil, 4, b)
+			return fmt.Sprintf("%+v", ch), err
+		}, fmt.Sprintf("%+v", *change)},
 	} {
-		row, err := hex.DecodeString(g.row)
+		if got := hex.EncodeToString(c.write); got != c.row {
+			t.Errorf("%s is written as\n%s, was\n%s", c.name, got, c.row)
+		}
+		b, err := hex.DecodeString(c.row)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, out, err := g.again(bytes.Clone(row))
-		if err != nil || !reflect.DeepEqual(got, g.want) {
-			t.Errorf("%s: %+v %v, want %+v", g.name, got, err, g.want)
+		if got, err := c.read(b); err != nil || got != c.want {
+			t.Errorf("%s is read as\n%v %v, want\n%v", c.name, got, err, c.want)
 		}
-		if !bytes.Equal(out, row) {
-			t.Errorf("%s: %x is written\n%x", g.name, row, out)
-		}
-	}
-	if key := keyLine(nil, 1, [2]im.UserID{"alice", "bob"}, ""); hex.EncodeToString(key) != "01016164616c69636500626f62" {
-		t.Errorf("the address of a plain direct conversation is %x", key)
 	}
 }

@@ -178,6 +178,13 @@ func codes() []code {
 			}
 			return []any{v, expires, due}, appendRecord(nil, &store.Record{Value: v, Expires: expires, Due: due}), nil
 		}, [][]byte{appendRecord(nil, &store.Record{Value: []byte("v"), Expires: 3, Due: 1 << 41}), appendRecord(nil, &store.Record{Value: []byte("v"), Expires: 1 << 40}), appendRecord(nil, &store.Record{Value: []byte{}})}},
+		{"note counts", func(row []byte) (any, []byte, error) {
+			c, err := decodeNoteCounts(key, row)
+			if err != nil {
+				return nil, nil, err
+			}
+			return c, appendNoteCounts(nil, c), nil
+		}, [][]byte{appendNoteCounts(nil, []noteCount{{"", 300}, {"save/", 0}})}},
 		{"number", func(row []byte) (any, []byte, error) {
 			n, err := decodeNumber(key, row, "number")
 			if err != nil {
@@ -319,4 +326,5 @@ func FuzzTallyRow(f *testing.F)      { fuzzRow(f, "tally") }
 func FuzzFormerRow(f *testing.F)     { fuzzRow(f, "former body") }
 func FuzzInfoRow(f *testing.F)       { fuzzRow(f, "info") }
 func FuzzMembershipRow(f *testing.F) { fuzzRow(f, "membership") }
+func FuzzNoteCountsRow(f *testing.F) { fuzzRow(f, "note counts") }
 func FuzzRecordRow(f *testing.F)     { fuzzRow(f, "record") }
