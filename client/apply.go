@@ -49,6 +49,9 @@ func (c *Client) apply(it *item, b *batch) {
 				cv.headVer = max(cv.headVer, min(it.own.ver, maxNumber))
 			} else {
 				cv.change(it.own.ver, nil, c.out(cv, b))
+				if cv.unread.mine.Unread > 0 {
+					cv.doubt(cv.unread.mine.Read + 1)
+				}
 			}
 			c.want(cv, 0)
 		}
@@ -56,6 +59,11 @@ func (c *Client) apply(it *item, b *batch) {
 		if cv := c.convs[it.mine.conv]; cv != nil {
 			b.keep(cv)
 			c.withdrawn(cv, it.mine.mine, b)
+			if m := mineOf(it.mine.mine); m != nil && m.Unread == 0 {
+				cv.unread.reads(m.Read)
+			} else if m != nil {
+				cv.doubt(m.Read + 1) // as of which number?
+			}
 			c.want(cv, gapGrace)
 		}
 	case it.synced:
@@ -80,6 +88,10 @@ func (c *Client) out(cv *convo, b *batch) give {
 	b.keep(cv)
 	return func(m *Message) {
 		at := len(b.puts)
+		cv.unread.count(m, c.user)
+		if !cv.unread.known && cv.addr != "me" {
+			cv.untold = true
+		}
 		c.keep(m, b)
 		c.expects(m, b)
 		if m.Sender == c.user && c.accepted[outKey(cv.addr, m.ID)] {
@@ -154,6 +166,11 @@ func (c *Client) applyEvent(e *wire.Event, b *batch) {
 			cv.headVer = max(cv.headVer, min(h.Ver, maxNumber))
 			b.keep(cv)
 		}
+		if m := e.State.Mine; m != nil && e.State.Head != nil {
+			cv.unread.tells(mineOf(m), e.State.Head.Seq)
+		} else if m != nil {
+			cv.doubt(m.Read + 1)
+		}
 		if m := e.State.Mine; m != nil && cv.met {
 			cv.skipTo(m.From, c.out(cv, b))
 			c.withdrawn(cv, m, b)
@@ -191,6 +208,9 @@ func (c *Client) tellChange(cv *convo, ch *Change, b *batch) {
 			c.expects(ch.Message, b)
 		}
 		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: ch})
+		if doubtful(ch) {
+			cv.doubt(ch.Seq)
+		}
 	}
 	c.markConvo(cv, b, at)
 }
@@ -229,6 +249,11 @@ func (c *Client) applySent(o *outcome, b *batch) {
 		b.mark(append(slices.Clone(b.puts[at:]), op{orderKey(o.e.order), nil}, op{keyConv + cv.addr, cv.record(o.sent.Seq)}))
 	}
 	cv.settle(o.sent.Seq, c.out(cv, b))
+	if cv.done >= o.sent.Seq {
+		cv.unread.reads(o.sent.Seq)
+	} else {
+		cv.doubt(o.sent.Seq) // what stands before it has not been given yet
+	}
 	c.want(cv, gapGrace)
 }
 

@@ -25,7 +25,8 @@ type convo struct {
 
 	rebuilt bool                // the server began a new life: deliver from the beginning
 	giving  map[uint64]*Message // being given out now; those above done have not been
-	untold  bool                // met by a push, and the application has not been told what it is
+	untold  bool                // the application is to be told what it is: met by a push, or its counts are in doubt
+	unread  tally
 }
 
 // Limits of what a conversation may hold.

@@ -66,6 +66,7 @@ func (c *Client) deliverLoop(ctx context.Context) error {
 			c.apply(&items[i], b)
 		}
 		c.expire(b)
+		c.tellUnread(b)
 		c.keepSearches(b)
 		c.mu.Unlock()
 		if err := c.commit(ctx, b); err != nil {

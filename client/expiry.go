@@ -112,11 +112,17 @@ func (c *Client) expects(m *Message, b *batch) {
 	b.puts.Set(k, binary.BigEndian.AppendUint64(nil, uint64(d.at)))
 }
 
+// sweepGrace is how long the server may take to count no more what has expired.
+const sweepGrace = 2 * time.Second
+
 // expire tells of the messages whose time is over.
 func (c *Client) expire(b *batch) {
 	for _, d := range c.due.pop(time.Now().Add(-c.skew).UnixMilli(), maxBatch) {
 		b.puts.Delete(seqKey(keyDue, d.conv, d.seq))
 		c.unkeep(d.conv, d.seq, d.seq, b)
+		if cv := c.convs[d.conv]; cv != nil && cv.doubt(d.seq) {
+			c.want(cv, sweepGrace)
+		}
 		if n := len(b.events); n > 0 && b.events[n-1].Kind == EventExpired && b.events[n-1].Conv == d.conv {
 			b.events[n-1].Ranges = append(b.events[n-1].Ranges, Range{d.seq, d.seq})
 			continue

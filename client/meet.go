@@ -36,6 +36,9 @@ func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	if w.Conv != "me" {
 		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
 	}
+	if m := mineOf(w.Mine); m != nil && w.Head != nil {
+		cv.unread.tells(m, w.Head.Seq)
+	}
 	c.withdrawn(cv, w.Mine, b) // of what was delivered before
 	if !cv.met {
 		cv.begin(c.begins(cv, w, head)-1, min(w.Head.GetVer(), maxNumber))
