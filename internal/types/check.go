@@ -47,9 +47,12 @@ func (r *Registry) Check(m *im.Message, app bool) *im.Error {
 
 // validate reads a body and holds it to the schema.
 func (e *entry) validate(b []byte) (any, *im.Error) {
-	body, err := decode(b)
+	body, values, err := decodeCount(b)
 	if err != nil {
 		return nil, im.Errorf(im.Invalid, "the body of %s %s", e.t.Name, line(err.Error())).WithCode(im.CodeSchema)
+	}
+	if values*e.cost > maxLooks {
+		return nil, im.Errorf(im.TooLarge, "the body of %s holds %d values; at most %d are held to its schema", e.t.Name, values, maxLooks/e.cost)
 	}
 	if err := e.schema.Validate(body); err != nil {
 		var verr *jsonschema.ValidationError

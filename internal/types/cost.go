@@ -10,19 +10,23 @@ import (
 // maxCost is how often one value of a body may be looked at. A schema of references
 // to references can ask for more looks than there are atoms, and one that refers to
 // itself through two branches doubles them with each level of the body, which a
-// client chooses. So the worst case is reckoned before a schema is taken: a look is
-// some 200 ns, and the largest body has some 60,000 values.
+// client chooses. So the worst case is reckoned before a schema is taken.
 const maxCost = 200
+
+// maxLooks is how often all values of one body together may be looked at: a look costs
+// some microseconds at most, so no body of whatever size is checked for longer than about
+// a second.
+const maxLooks = 200_000
 
 // maxMerged bounds the reckoning itself: fields that several schemas speak of at once.
 const maxMerged = 100_000
 
-// checkCost refuses a schema that could look at a value of a body more than maxCost
-// times. The error is a *schemaError.
-func checkCost(s *jsonschema.Schema) error {
+// checkCost tells how often a schema may look at one value of a body, and refuses one
+// that does so more than maxCost times. The error is a *schemaError.
+func checkCost(s *jsonschema.Schema) (cost int, err error) {
 	c := costs{node: map[*jsonschema.Schema]*costNode{}, parts: map[*jsonschema.Schema]*content{}}
 	if !c.add(s) {
-		return &schemaError{"", "refers to itself without a field or an item in between"}
+		return 0, &schemaError{"", "refers to itself without a field or an item in between"}
 	}
 	for _, n := range c.list {
 		n.said = slices.DeleteFunc(n.said, func(s saying) bool {
@@ -41,15 +45,15 @@ func checkCost(s *jsonschema.Schema) error {
 		for i, n := range c.list {
 			next[i] = n.cost(worst, &merged)
 			if next[i] > maxCost || merged > maxMerged {
-				return &schemaError{"", fmt.Sprintf("could look at a part of a body more than %d times: fewer branches that say something of the same field, shorter enums, or no reference of two branches to the schema around them", maxCost)}
+				return 0, &schemaError{"", fmt.Sprintf("could look at a part of a body more than %d times: fewer branches that say something of the same field, shorter enums, or no reference of two branches to the schema around them", maxCost)}
 			}
 		}
 		if slices.Equal(worst, next) {
-			return nil
+			break
 		}
 		worst = next
 	}
-	return nil
+	return slices.Max(worst), nil
 }
 
 // costs is the graph of a schema.

@@ -24,6 +24,7 @@ type entry struct {
 	t      im.MessageType // shared with readers: not to be altered
 	file   bool           // it came from a file
 	schema *jsonschema.Schema
+	cost   int // looks of schema at one value of a body
 	digest texts
 	push   texts
 	title  texts
@@ -60,7 +61,7 @@ func newEntry(t im.MessageType) (*entry, error) {
 	}
 	if len(t.Schema) == 0 {
 		e.t.Schema = nil
-	} else if e.schema, err = compile(t.Schema); err != nil {
+	} else if e.schema, e.cost, err = compile(t.Schema); err != nil {
 		return bad("schema", err)
 	} else {
 		e.t.Schema = compact(t.Schema)

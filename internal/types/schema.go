@@ -40,34 +40,35 @@ func (e *schemaError) Error() string {
 // to places within the schema or nowhere; regular expressions are Go's, which take
 // time in proportion to what they look at.
 //
-// The error is a *schemaError.
-func compile(schema []byte) (*jsonschema.Schema, error) {
+// It answers how often one value of a body may be looked at, too. The error is a
+// *schemaError.
+func compile(schema []byte) (s *jsonschema.Schema, cost int, err error) {
 	if len(schema) > maxSchema {
-		return nil, &schemaError{"", fmt.Sprintf("is %d bytes long; at most %d are allowed", len(schema), maxSchema)}
+		return nil, 0, &schemaError{"", fmt.Sprintf("is %d bytes long; at most %d are allowed", len(schema), maxSchema)}
 	}
 	doc, err := decode(schema)
 	if err != nil {
-		return nil, &schemaError{"", err.Error()}
+		return nil, 0, &schemaError{"", err.Error()}
 	}
 	nodes := 0
 	if err := bound(doc, "", &nodes); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	c.UseLoader(jsonschema.SchemeURLLoader{}) // no scheme: nothing is read from files or the network
 	if err := c.AddResource(schemaURL, doc); err != nil {
-		return nil, compileError(err)
+		return nil, 0, compileError(err)
 	}
-	s, err := c.Compile(schemaURL)
+	s, err = c.Compile(schemaURL)
 	if err != nil {
-		return nil, compileError(err)
+		return nil, 0, compileError(err)
 	}
-	if err := checkCost(s); err != nil {
-		return nil, err
+	if cost, err = checkCost(s); err != nil {
+		return nil, 0, err
 	}
-	return s, nil
+	return s, cost, nil
 }
 
 // bound counts what is in a schema and looks at its regular expressions.

@@ -22,15 +22,20 @@ const (
 //
 // The error is a sentence's end: "is not JSON", "has ... ".
 func decode(b []byte) (any, error) {
+	v, _, err := decodeCount(b)
+	return v, err
+}
+
+// decodeCount is decode, and tells how many values there are.
+func decodeCount(b []byte) (v any, values int, err error) {
 	if !json.Valid(b) {
-		return nil, invalidJSON(b)
+		return nil, 0, invalidJSON(b)
 	}
 	d := decoder{b: b}
-	v := d.value(0)
-	if d.err != nil {
-		return nil, d.err
+	if v = d.value(0); d.err != nil {
+		return nil, 0, d.err
 	}
-	return v, nil
+	return v, d.values, nil
 }
 
 // invalidJSON says where b stops being JSON.
@@ -48,7 +53,9 @@ func invalidJSON(b []byte) error {
 type decoder struct {
 	b   []byte
 	i   int
-	err error // the first; then values are not to be used
+	err error // the first; then what was read is not to be used
+
+	values int // read so far
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -72,6 +79,7 @@ func (d *decoder) value(depth int) any {
 	if d.err != nil {
 		return nil
 	}
+	d.values++
 	switch c := d.space(); c {
 	case '{':
 		return d.object(depth)
