@@ -61,7 +61,9 @@ func (tr *traffic) work(rng *rand.Rand, me int, u im.UserID, each int) {
 	var own []*store.AppendOp // acknowledged sends of u
 	for i := 0; i < each && !tr.stop.Load(); i++ {
 		var err error
-		switch k := rng.IntN(28); {
+		switch k := rng.IntN(34); {
+		case k >= 28 && len(own) > 0:
+			err = tr.mine(rng, u, i, own[rng.IntN(len(own))])
 		case k >= 20 && len(own) > 0:
 			err = tr.part(rng, u, i, own[rng.IntN(len(own))])
 		case k < 11 || len(own) == 0: // three at a time, one of them a retry

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,12 +63,25 @@ func testDurableClamp(t *testing.T, open Open) {
 		deleted.Seen = im.Ver(round) * 7 // its number there: the first round's 7th change
 		return []store.Op{react(d, at, 0, "bob", "pending reaction"), into(s, d, fresh), line, pinned, expanded, burned, deleted}
 	}
+	own := func(round int) []store.Op {
+		to, sentFor := text("alice", im.ClientID(fmt.Sprint("to", round)), "pending"), into(s, g, text("alice", im.ClientID(fmt.Sprint("for", round)), "pending"))
+		to.To, sentFor.Read = []im.UserID{"bob"}, false
+		nick := set(s, g, "alice", "carol", im.Member)
+		nick.Guard, nick.Set[0].Nick = nick.Guard+1+2*im.MVer(round), ptr(fmt.Sprint("nick", round)) // one before it in each round
+		return []store.Op{
+			&store.SetOp{Conv: d, User: "bob", Patch: &im.SettingsPatch{Remark: ptr(fmt.Sprint("remark", round))}, Gone: []im.SeqRange{{From: 19, To: 19}}},
+			&store.SetOp{Conv: g, User: "carol", Patch: &im.SettingsPatch{Marked: ptr(round == 0)}},
+			into(s, g, to), sentFor, nick,
+			&store.NoteOp{User: "bob", Key: "k", Value: fmt.Append(nil, "note", round), Most: 1},
+			&store.PutOp{Records: []store.Record{{Kind: store.TimerRecord, User: "bob", Key: "t", Value: fmt.Append(nil, "timer", round), Due: int64(round + 1)}}},
+		}
+	}
 	before := shown(t, s, d, g)
-	first, second := append(pending(0), parts(0)...), append(pending(1), parts(1)...)
+	first, second := slices.Concat(pending(0), parts(0), own(0)), slices.Concat(pending(1), parts(1), own(1))
 	named2 := *named
 	named2.ID = "3"
 	second[1] = into(s, g, &named2)
-	second[6].(*store.MemberOp).Guard = head(t, s, g).MVer + 1 // after the first round's
+	second[6].(*store.MemberOp).Guard = head(t, s, g).MVer + 2 // after the first round's
 	release := o.Stall()
 	var waits []chan struct{}
 	var all []store.Op
@@ -114,7 +128,7 @@ func testDurableClamp(t *testing.T, open Open) {
 		}
 	}
 	after := shown(t, s, d, g)
-	for _, want := range []string{"member newcomer1", "member stranger1", "group new1", "pending", "x1", "cursor 6",
+	for _, want := range []string{"member newcomer1", "member stranger1", "group new1", "pending", "x1", "cursor 6", "remark1", "nick1", "note1", "timer1",
 		"pending reaction", "line1 true", "pins [13 14]", "replies to 11 [22 24]", "thread 11 [22 24]", "threads [{Seq:11", "tallies [{Seq:11 Replies:2 Thread:2", "burning for alice [22 24]"} {
 		if !strings.Contains(after, want) || strings.Contains(before, want) {
 			t.Errorf("%q is not shown after the sync ended, or was before it", want)
@@ -159,14 +173,17 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 		changes, err := s.Changes(id, 1, 100)
 		check(err)
 		for _, c := range changes {
-			note("change %d %d %d %s %s %q %q: %s", c.Ver, c.Seq, c.Kind, c.By, c.Peer, c.Added, c.Removed, show(c.Msg))
+			note("change %d %d %d %s %s %q %q %q %q: %s", c.Ver, c.Seq, c.Kind, c.By, c.Peer, c.Added, c.Removed, c.Key, c.Value, show(c.Msg))
 		}
 		showParts(s, h, note, check)
 		members, err := s.Members(id, "", 100)
 		check(err)
 		for _, r := range members {
-			note("member %s %v", r.User, r.Role)
+			note("member %s %v %q", r.User, r.Role, r.Nick)
 		}
+		marks, err := s.Marks(id, "", 100)
+		check(err)
+		note("marks %+v", marks)
 	}
 	for _, u := range []im.UserID{"alice", "bob", "carol", "newcomer0", "newcomer1", "stranger0", "stranger1"} {
 		rows, err := s.Rows(u, 0, 100)
@@ -208,6 +225,11 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 		for _, r := range records {
 			note("record %s %q", r.Key, r.Value)
 		}
+		notes, err := s.List(store.NoteRecord, u, "", 100)
+		check(err)
+		for _, r := range notes {
+			note("note %s %q", r.Key, r.Value)
+		}
 		v, ok, err := s.Get(store.SettingRecord, u, "k")
 		check(err)
 		note("record %q %v", v, ok)
@@ -219,6 +241,9 @@ func shown(t testing.TB, s store.Store, d, g im.ConvID) string {
 			note("group %s %d", id, c)
 		}
 	}
+	due, next, err := s.Due(1<<40, 100)
+	check(err)
+	note("due %q %d", due, next)
 	seq, err := s.Cursor("bob", "d", d)
 	check(err)
 	note("cursor %d", seq)

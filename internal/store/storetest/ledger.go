@@ -29,6 +29,7 @@ type Ledger struct {
 	messages map[messageKey]*im.Message
 	heads    map[im.ConvID]store.Head
 	rows     map[readKey]store.Row
+	mine     mine
 	position im.Position
 }
 
@@ -45,7 +46,7 @@ type readKey struct {
 // NewLedger makes an empty ledger.
 func NewLedger() *Ledger {
 	return &Ledger{reads: map[readKey]im.Seq{}, messages: map[messageKey]*im.Message{},
-		heads: map[im.ConvID]store.Head{}, rows: map[readKey]store.Row{}}
+		heads: map[im.ConvID]store.Head{}, rows: map[readKey]store.Row{}, mine: newMine()}
 }
 
 // Ack notes an acknowledged send.
@@ -112,6 +113,7 @@ func (l *Ledger) Copy() *Ledger {
 	for k, v := range l.rows {
 		c.rows[k] = v
 	}
+	c.mine = l.mine.copy()
 	return c
 }
 
@@ -196,7 +198,7 @@ func (l *Ledger) Audit(s store.Store) error {
 			return err
 		}
 	}
-	return nil
+	return l.mine.audit(s)
 }
 
 // headKept says whether the head is at least what was shown.
