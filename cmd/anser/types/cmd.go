@@ -46,7 +46,8 @@ type Env struct {
 }
 
 type checkCmd struct {
-	File string `arg:"" help:"File of the type; or the name of one of the server's (an:poll)."`
+	serverFlags
+	File string `arg:"" help:"File of the type; or its name: of one of the server's own (an:poll), or one that a running server has."`
 	Body string `arg:"" optional:"" help:"A body: JSON, @FILE or - for standard input."`
 }
 
@@ -55,12 +56,13 @@ func (*checkCmd) Help() string {
 
     anser types check types/card.yaml
     anser types check types/card.yaml @body.json
+    anser types check acme:card @body.json --server http://127.0.0.1:7300 --key-file app.key
     echo '{"question": "Lunch?"}' | anser types check an:poll -`
 }
 
 // Run carries it out.
-func (c *checkCmd) Run(env *Env) error {
-	t, err := c.find()
+func (c *checkCmd) Run(ctx context.Context, env *Env) error {
+	t, err := c.find(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,11 +102,15 @@ func (c *checkCmd) Run(env *Env) error {
 	return nil
 }
 
-func (c *checkCmd) find() (im.MessageType, error) {
+func (c *checkCmd) find(ctx context.Context) (im.MessageType, error) {
 	for _, t := range types.Builtin() {
 		if t.Name == c.File {
 			return t, nil
 		}
+	}
+	_, err := os.Stat(c.File)
+	if errors.Is(err, os.ErrNotExist) && strings.Contains(c.File, ":") && filepath.Ext(c.File) == "" {
+		return c.get(ctx, c.File)
 	}
 	f, err := types.ReadFile(c.File)
 	return f.Type, err
