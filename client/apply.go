@@ -273,7 +273,7 @@ func (c *Client) applyPage(l *link, p *pageResult, floor uint64, b *batch) {
 		cv.headVer = max(cv.headVer, min(h.Ver, maxNumber))
 	}
 	if r := p.r.Range; r != nil {
-		cv.page(r.From, r.To, messagesOf(p.conv, r.Messages), out)
+		cv.page(r.From, r.To, attach(messagesOf(p.conv, r.Messages), r.Extras), out)
 	}
 	done := cv.done
 	b.later(func() { l.acks.pull(p.conv, done) })

@@ -183,7 +183,7 @@ func TestCrashWithoutTransaction(t *testing.T) {
 		}
 		a.stop()
 		again := client.NewMemStore()
-		before := cam.pictures[len(cam.pictures)-2] // the application had the last one; the note was lost
+		before := cam.pictures[len(cam.pictures)-3] // the application had the last one; the note was lost, and what was unread then
 		put(t, again, flatten(maps.Clone(before))...)
 		b := start(t, f, func(o *client.Options) { o.Store = again })
 		settle(5 * time.Second)

@@ -56,7 +56,11 @@ func (f *fake) give(addr string, m *wire.Message, silent ...bool) uint64 {
 func (f *fake) state(addr string, m *wire.Mine) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.event(&wire.Event{Conv: addr, State: &wire.State{Mine: m}}, nil)
+	head := &wire.Head{}
+	if cv := f.convs[addr]; cv != nil {
+		head.Seq = uint64(len(cv.msgs))
+	}
+	f.event(&wire.Event{Conv: addr, State: &wire.State{Mine: m, Head: head}}, nil)
 }
 
 func text(s string) []byte { return client.Text(s).Body }

@@ -49,7 +49,7 @@ func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	cv.skipTo(w.Mine.GetFrom(), out)
 	c.withdrawn(cv, w.Mine, b) // what was not is settled
 	if p := w.Page; p != nil {
-		cv.page(p.From, p.To, messagesOf(w.Conv, p.Messages), out)
+		cv.page(p.From, p.To, attach(messagesOf(w.Conv, p.Messages), p.Extras), out)
 	}
 	cv.advance(out)
 	c.want(cv, 0)
