@@ -95,3 +95,11 @@ func (db *DB) Former() int {
 	}
 	return n
 }
+
+// WriterReads is how many rows the writer had to read itself.
+func (db *DB) WriterReads() (n uint64) {
+	if err := db.own(context.Background(), func(w *writer) bool { n = w.reads; return false }); err != nil {
+		panic(err)
+	}
+	return n
+}

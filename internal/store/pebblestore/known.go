@@ -23,6 +23,7 @@ func (w *writer) row(h *hint, key []byte) ([]byte, error) {
 			return row, nil
 		}
 	}
+	w.reads++
 	f := finder{r: w.db.peb}
 	defer f.close()
 	row, ok, err := f.find(key)

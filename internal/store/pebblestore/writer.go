@@ -37,6 +37,7 @@ type writer struct {
 	entries int        // of `t` rows since then
 	points  checkpoint // the one under way
 
+	reads uint64 // rows that nobody had read before the queue
 	wrote uint64 // bytes since the disk was last asked for its free space
 
 	// of the batch under way
