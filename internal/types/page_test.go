@@ -39,6 +39,37 @@ func TestMessagesPage(t *testing.T) {
 	}
 }
 
+// The example of docs/MESSAGES.md is a type, and refuses what the page says it does.
+func TestMessagesPageExample(t *testing.T) {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	file, rest, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("the page has no example")
+	}
+	typ, err := parseFile([]byte(file), false, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ = strings.Cut(rest, "anser types check types/card.yaml '")
+	body, rest, _ := strings.Cut(rest, "'\n# ")
+	says, _, _ := strings.Cut(rest, "\n")
+	if err := Validate(typ, []byte(body)); err == nil || err.Text != says {
+		t.Errorf("%s: %v; the page says %q", body, err, says)
+	}
+	r, err := Alone(typ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := message("acme:card", `{"title":"Bike","price":5,"user":{"name":"Bo"}}`)
+	if err := r.Check(m, false); err != nil || m.Digest != "[Card] Bike, no photos" || m.Push != "Bo has something for you: Bike" {
+		t.Errorf("%v %q %q", err, m.Digest, m.Push)
+	}
+}
+
 // between puts text between two marks.
 func between(t *testing.T, page []byte, name, text string) []byte {
 	begin, end := []byte("<!-- "+name+": made from the schemas -->\n"), []byte("<!-- end of "+name+" -->")
