@@ -1,6 +1,9 @@
 package server_test
 
 import (
+	"crypto/tls"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -50,5 +53,41 @@ func TestP1_AppKeyLife(t *testing.T) {
 	s.Run()
 	if status, _ := callAs(t, s, k.Key, "alice", "MessageService/Page", `{"conv":"u/bob"}`); status != 401 {
 		t.Errorf("after a restart: %d", status)
+	}
+}
+
+// Over TLS the API speaks HTTP/2 and HTTP/1.1, as the client can, on the listener of the
+// WebSocket; without, HTTP/2 by prior knowledge.
+func TestP1_APIOverTLS(t *testing.T) {
+	cert, key, pool := makeCert(t)
+	s := servertest.Start(t, servertest.Options{Config: func(c *server.Config) {
+		c.Listen = []string{"https://127.0.0.1:0", "http://127.0.0.1:0"}
+		c.TLS = server.TLSConfig{Cert: cert, Key: key}
+	}})
+	for name, c := range map[string]struct {
+		scheme string
+		h2     bool
+		major  int
+	}{"TLS": {"https", true, 2}, "TLS, old": {"https", false, 1}, "plain": {"http", false, 1}, "h2c": {"http", true, 2}} {
+		tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, Protocols: new(http.Protocols)}
+		tr.Protocols.SetHTTP1(!c.h2)
+		tr.Protocols.SetHTTP2(c.h2)
+		tr.Protocols.SetUnencryptedHTTP2(c.h2)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL(c.scheme)+"/anser.v1.ConversationService/Sync", strings.NewReader(`{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer "+s.Token("alice"))
+		resp, err := (&http.Client{Transport: tr}).Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		tr.CloseIdleConnections()
+		if resp.StatusCode != 200 || resp.ProtoMajor != c.major || !strings.Contains(string(b), `"epoch"`) {
+			t.Errorf("%s: %s %d %s", name, resp.Proto, resp.StatusCode, b)
+		}
 	}
 }
