@@ -27,6 +27,7 @@ const (
 	maxCallBody = maxCall + 4<<10 // bytes of its body as it comes, with what gRPC puts around it
 	maxAnswer   = 8 << 20         // bytes of an answer
 	callsBytes  = 64 << 20        // bytes of bodies that are being read, all together
+	maxCalls    = 1024            // that are being carried out, all together; their answers are in memory
 	callSeconds = 30              // for the verb
 	minCompress = 1 << 10         // bytes of an answer that is worth compressing
 	apiPrefix   = "/anser.v1."    // of all paths
@@ -43,6 +44,7 @@ type api struct {
 	mux      *http.ServeMux
 	failures auth.Failures
 	budget   atomic.Int64 // bytes of bodies being read
+	running  atomic.Int64 // calls being carried out
 	counts   apiCounts
 }
 
@@ -194,12 +196,20 @@ func (a *api) serve(v *rpc.Verb) connect.ServerFunc {
 				return err
 			}
 		}
+		defer a.running.Add(-1) // from here on it is in memory whole: slow bodies keep nobody out
+		if a.running.Add(1) > maxCalls {
+			return im.Errorf(im.Busy, "the server is carrying out too many calls: try again").WithRetry(time.Second)
+		}
 		answer, err := v.Call(ctx, c.sess, q)
 		if err != nil {
 			return err
 		}
 		a.rateHeaders(info.ResponseHeader(), c.sess)
-		return stream.Send(answer)
+		err = stream.Send(answer)
+		if err != nil && connect.CodeOf(err) == connect.CodeResourceExhausted {
+			return im.Errorf(im.TooLarge, "the answer is larger than %d bytes: ask for less", maxAnswer)
+		}
+		return err
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/anser-im/anser/internal/auth"
 	"github.com/anser-im/anser/internal/core"
 	"github.com/anser-im/anser/internal/gate/httpapi"
+	"github.com/anser-im/anser/internal/types"
 	"github.com/anser-im/anser/wire"
 	"github.com/anser-im/anser/wire/wireconnect"
 )
@@ -454,6 +457,58 @@ func TestP1_CORS(t *testing.T) {
 		for _, r := range []*http.Response{pre, post} {
 			if r.Header.Get("Access-Control-Allow-Credentials") != "" || r.Header.Get("Access-Control-Allow-Origin") == "*" {
 				t.Errorf("%s: %v", origin, r.Header)
+			}
+		}
+	}
+}
+
+// An address that shows one bad token after the other has to wait, and others do not.
+func TestBadTokensAreSlowedDown(t *testing.T) {
+	var addr atomic.Value
+	addr.Store(netip.MustParseAddr("203.0.113.7"))
+	w := newWorld(t, func(_ *core.Config, c *httpapi.Config) {
+		c.Addr = func(*http.Request) netip.Addr { return addr.Load().(netip.Addr) }
+	})
+	w.post("Send", `{"conv":"u/bob","body":1}`, bearer(w.token("alice"))...)
+	var a answer
+	for n := 0; n < 200 && a.Response == nil || a.StatusCode == 401; n++ {
+		a = w.post("Page", `{"conv":"u/bob"}`, bearer("x"+strconv.Itoa(n))...)
+	}
+	if a.StatusCode != 429 || a.code() != wire.CodeLimited || a.Header.Get("Retry-After") == "" {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	addr.Store(netip.MustParseAddr("203.0.113.8"))
+	if a := w.post("Page", `{"conv":"u/bob"}`, bearer(w.token("alice"))...); a.StatusCode != 200 {
+		t.Errorf("another address: %d %s", a.StatusCode, a.body)
+	}
+}
+
+// Digests are in the language that the caller asks for, else in the first of his
+// browser's.
+func TestP1_LocaleOfDigests(t *testing.T) {
+	registry, err := types.Alone()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, func(c *core.Config, _ *httpapi.Config) { c.Types = registry })
+	if a := w.post("Send", `{"conv":"u/bob","type":"an:image","body":{"url":"https://example.com/a.png"}}`, bearer(w.token("alice"))...); a.StatusCode != 200 {
+		t.Fatalf("%d %s", a.StatusCode, a.body)
+	}
+	key := w.key(auth.AppKey{Name: "k"})
+	for _, c := range []struct{ locale, accept, want string }{
+		{"", "", "[Image]"}, {"zh-CN", "", "[图片]"}, {"en", "zh-CN", "[Image]"}, {"", "zh-CN,zh;q=0.9,en;q=0.8", "[图片]"},
+		{"", "de;q=0.9", "[Image]"}, {"<script>", "zh", "[Image]"}, {"", strings.Repeat("x", 1000), "[Image]"},
+	} {
+		for _, who := range [][]string{bearer(w.token("bob")), as(key, "bob")} {
+			headers := who
+			if c.locale != "" {
+				headers = append(headers, "Anser-Locale", c.locale)
+			}
+			if c.accept != "" {
+				headers = append(headers, "Accept-Language", c.accept)
+			}
+			if a := w.post("Conversation", `{"conv":"u/alice"}`, headers...); !strings.Contains(a.body, `"digest":"`+c.want+`"`) {
+				t.Errorf("%q, %q: %s", c.locale, c.accept, a.body)
 			}
 		}
 	}
