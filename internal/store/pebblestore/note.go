@@ -146,6 +146,7 @@ func (w *writer) noteCounts(it *item, o *store.NoteOp, by int) ([]noteCount, err
 	if by > 0 && o.Most > 0 {
 		at := slices.IndexFunc(counts, func(c noteCount) bool { return c.of == o.Of })
 		if at < 0 {
+			w.reads++
 			n, err := it.s.countNotes(w.db.peb, o.User, o.Of)
 			if err != nil {
 				return nil, err

@@ -216,6 +216,7 @@ func (w *writer) hole(h *hint, c *conv, from, to im.Seq) (bool, error) {
 			return seq == 0 || seq > to, nil
 		}
 	}
+	w.reads++
 	hole := true
 	err := scan(w.db.peb, keyMessage(nil, c.app.app, c.id, from), keyMessage(nil, c.app.app, c.id, to+1), func([]byte, []byte) (bool, error) {
 		hole = false
