@@ -87,12 +87,15 @@ func (s *Session) deleteForMe(ctx context.Context, ref *convRef, seqs []im.Seq, 
 	}
 	op := &store.SetOp{Conv: ref.conv, User: s.user, Gone: ranges}
 	for _, g := range ranges {
-		n, err := s.c.unreadIn(ref, g)
+		n, na, err := s.c.unreadIn(ref, g)
 		if err != nil {
 			return Deleted{}, err
 		}
 		if n.From <= n.To && n.To > 0 {
 			op.Withdrawn = append(op.Withdrawn, n)
+		}
+		if na.From <= na.To && na.To > 0 {
+			op.WithdrawA = append(op.WithdrawA, na)
 		}
 	}
 	op.Done = func() {
@@ -150,31 +153,51 @@ func unhidden(r im.SeqRange, gone []im.SeqRange) int {
 	return n
 }
 
-// unreadIn is which ordinals of N the messages in r above the read cursor have;
-// From > To or To 0: none. Every message says how many counted up to it, so the first
-// and the last that are there say it all: what is gone between has been withdrawn.
-func (c *Core) unreadIn(ref *convRef, r im.SeqRange) (store.Range, error) {
+// unreadIn is which ordinals of N and of NA the messages in r above the read cursor
+// have; From > To or To 0: none. Every message says how many counted up to it, so the
+// first and the last that are there say it all: what is gone between has been withdrawn.
+func (c *Core) unreadIn(ref *convRef, r im.SeqRange) (n, na store.Range, err error) {
 	lo, hi := max(r.From, ref.row.Read+1, ref.row.From), r.To
 	if lo > hi {
-		return store.Range{From: 1}, nil
+		return n, na, nil
 	}
 	first, err := c.edge(ref.conv, lo, hi, false)
 	if err != nil || first == nil {
-		return store.Range{From: 1}, err
+		return n, na, err
 	}
 	last, err := c.edge(ref.conv, lo, hi, true)
 	if err != nil || last == nil {
-		return store.Range{From: 1}, err
+		return n, na, err
 	}
-	n := store.Range{From: first.N + 1, To: last.N}
+	n, na = store.Range{From: first.N + 1, To: last.N}, store.Range{From: first.NA + 1, To: last.NA}
 	if first.Flags&im.Count != 0 && first.To == nil {
 		n.From = first.N
 	}
-	return n, nil
+	called, err := c.called(ref.conv, first)
+	if called {
+		na.From = first.NA
+	}
+	return n, na, err
+}
+
+// called says whether m counts in NA itself: it was to all when it was sent, whatever
+// an edit made of it since. One that no longer is has been withdrawn.
+func (c *Core) called(conv im.ConvID, m *im.Message) (bool, error) {
+	if m.To != nil || m.Mentions == nil || !m.Mentions.All {
+		return false, nil
+	}
+	if m.Edited == 0 {
+		return true, nil
+	}
+	before, err := c.edge(conv, 1, m.Seq-1, true)
+	return before != nil && before.NA < m.NA || before == nil && m.NA > 0, err
 }
 
 // edge is the first message in lo..hi, or the last; nil if none is there.
 func (c *Core) edge(conv im.ConvID, lo, hi im.Seq, last bool) (*im.Message, error) {
+	if lo > hi {
+		return nil, nil
+	}
 	p, err := c.st.Page(store.PageQuery{Conv: conv, From: lo, To: hi, Backward: last, Limit: 1})
 	if err != nil || len(p.Messages) == 0 {
 		return nil, err

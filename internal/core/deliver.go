@@ -74,10 +74,10 @@ func (c *Core) tellConv(conv im.ConvID, ev *hub.Event, except *Session) {
 	}
 }
 
-// recounts says whether ev moves what people have not read: its message counted, and
-// no longer does, or does again. They are told after it.
+// recounts says whether ev moves what people have not read: its message counted, or
+// named somebody, and no longer does, or does again. They are told after it.
 func recounts(ev *hub.Event) bool {
-	if ev.Change == nil || ev.Change.Msg == nil || ev.Change.Msg.Flags&im.Count == 0 {
+	if ev.Change == nil || ev.Change.Msg == nil {
 		return false
 	}
 	switch ev.Change.Kind {

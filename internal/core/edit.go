@@ -202,4 +202,7 @@ func (s *Session) changeDone(op *store.ChangeOp) {
 	}
 	c.tellConv(op.Conv, &hub.Event{Conv: op.Conv, Ver: op.Ver, Change: &im.Change{Ver: op.Ver, Seq: op.Seq, Kind: op.Kind,
 		By: op.By, Device: op.Device, ID: op.ID, Time: op.Time, Added: op.Added, Removed: op.Removed, Msg: op.Msg}}, s)
+	if op.Kind == im.Edit && op.Mentions != nil { // whom it names now, or no longer does
+		c.unreadMoved(op.Conv)
+	}
 }

@@ -313,7 +313,7 @@ func (w *fan) recount(g *gather) {
 		return
 	}
 	for _, m := range g.members {
-		if w.c.hub.Online(m.user) {
+		if len(w.c.hub.Sessions(m.user)) > 0 { // also one that will be resumed
 			w.c.mineMoved(m.user, g.conv, nil)
 		}
 	}

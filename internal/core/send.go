@@ -312,6 +312,9 @@ func (snd *Send) durable() {
 	snd.Seq, snd.Time, snd.N, snd.Dup = op.Seq, op.Time, op.N, op.Dup
 	if !op.Dup {
 		snd.s.c.deliver(snd)
+		if !op.Read { // his devices would think that he has read up to it
+			snd.s.c.mineMoved(snd.s.user, op.At, nil)
+		}
 	}
 	snd.finish(nil)
 }

@@ -2,11 +2,13 @@ package core
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/anser-im/anser/internal/hub"
 	"github.com/anser-im/anser/internal/im"
+	"github.com/anser-im/anser/internal/store"
 )
 
 // A teller tells people what has no number: their own row, the peer's read mark, the
@@ -47,8 +49,14 @@ func (t *teller) open() {
 	t.readers = map[im.ConvID]map[im.UserID]bool{}
 }
 
-// mineMoved says that u's own row of conv moved; except knows. It does not block.
+// mineMoved says that u's own row of conv moved; except knows, by the answer to what it
+// asked. It does not block.
 func (c *Core) mineMoved(u im.UserID, conv im.ConvID, except *Session) {
+	if except != nil && except.box != nil {
+		if n, all := except.box.Behind(); all || n > 0 || except.box.Weight() > 0 {
+			except = nil // what it will hear after the answer may be older
+		}
+	}
 	c.tell(movedKey{u, conv}, moved{mine: true, except: except})
 }
 
@@ -164,29 +172,59 @@ func (c *Core) runTeller(ctx context.Context) {
 }
 
 // tellMoved tells a user what a conversation is to him now. Where it cannot be read
-// he is asked to sync: the store is the truth.
+// he is asked to sync: the store is the truth. What moved between reading and telling
+// is told after it, also to who knows it from an answer, since he has now heard what is
+// older; so is that he left.
 func (c *Core) tellMoved(k movedKey, m moved) {
 	switch boxes := c.hub.Sessions(k.user); {
 	case len(boxes) == 0, len(boxes) == 1 && !m.peer && m.except != nil && sessionOf(boxes[0]) == m.except:
 		return // nobody is here who does not know
 	}
 	head, row, err := c.at(k.conv, k.user)
-	state := &im.State{}
-	if err == nil && m.peer {
-		state.Peer = peerOf(&head, k.user)
-	}
-	if err == nil && m.mine {
-		var mine im.Mine
-		if mine, err = c.mineOf(&head, &row); err == nil {
-			state.Mine = &mine
+	for range maxTries {
+		if err == nil && row.User == "" {
+			return // it is not his to know of
 		}
+		var state *im.State
+		if err == nil {
+			state, err = c.stateOf(&head, &row, m)
+		}
+		if err != nil {
+			c.log.Warn("what moved cannot be told", "user", k.user, "err", err)
+			c.tellUser(k.user, im.Me, &hub.Event{Sync: true}, m.except)
+			return
+		}
+		c.tellUser(k.user, addressOf(&head, k.user), &hub.Event{Conv: k.conv, State: state}, m.except)
+		told := row
+		if head, row, err = c.at(k.conv, k.user); err == nil && (!m.mine || sameMine(&told, &row)) {
+			return
+		}
+		m.except = nil
 	}
-	if err != nil {
-		c.log.Warn("what moved cannot be told", "user", k.user, "err", err)
-		c.tellUser(k.user, im.Me, &hub.Event{Sync: true}, m.except)
-		return
+}
+
+// stateOf is what has moved for row.User, as m says.
+func (c *Core) stateOf(head *store.Head, row *store.Row, m moved) (*im.State, error) {
+	state := &im.State{}
+	if m.peer {
+		state.Peer = peerOf(head, row.User)
 	}
-	c.tellUser(k.user, addressOf(&head, k.user), &hub.Event{Conv: k.conv, State: state}, m.except)
+	if !m.mine {
+		return state, nil
+	}
+	mine, err := c.mineOf(head, row)
+	h := headOf(head) // up to which message that is: what comes above it is counted by who hears it
+	state.Mine, state.Head = &mine, &h
+	return state, err
+}
+
+// sameMine says whether a user's row says the same of what is his alone.
+func sameMine(a, b *store.Row) bool {
+	x, y := &a.Settings, &b.Settings
+	return a.Role == b.Role && a.MVer == b.MVer && a.Read == b.Read && a.Nick == b.Nick && a.MutedUntil == b.MutedUntil &&
+		x.Pinned == y.Pinned && x.Level == y.Level && x.Hidden == y.Hidden && x.Archived == y.Archived && x.Marked == y.Marked &&
+		x.Remark == y.Remark && slices.Equal(x.Tags, y.Tags) && slices.Equal(a.Gone, b.Gone) && slices.Equal(a.Withdrawn, b.Withdrawn) && slices.Equal(a.WithdrawA, b.WithdrawA) &&
+		slices.Equal(a.Directed, b.Directed)
 }
 
 // tellReaders tells a small group whose read marks moved.

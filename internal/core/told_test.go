@@ -34,8 +34,21 @@ func TestReadIsTold(t *testing.T) {
 	}
 	_, err = phone.Read(t.Context(), "u/bob", 1) // moves nothing
 	w.ok(err)
-	phone.quiet(isState)
+	phone.quiet(func(it Item) bool { // behind messages that it has not taken yet it is told what it was answered
+		return isState(it) && (it.State.Mine == nil || !reflect.DeepEqual(*it.State.Mine, m))
+	})
 	laptop.quiet(isState)
+}
+
+// Who has taken all there is knows from the answer, and is not told again.
+func TestReadIsNotToldTwice(t *testing.T) {
+	w := newWorld(t, Config{})
+	phone := w.login("ann", "phone")
+	w.say("bob", "u/ann", "1")
+	phone.until(says("1"))
+	_, err := phone.Read(t.Context(), "u/bob", 1)
+	w.ok(err)
+	phone.quiet(isState)
 }
 
 // The read marks of a small group are told together, once a second, each as it is by

@@ -25,6 +25,8 @@ func peerOf(h *store.Head, u im.UserID) *im.Peer {
 	return &im.Peer{Read: side.Read, Delivered: side.Delivered}
 }
 
+const maxMine = 100 // mentions that are counted
+
 // mineOf is what the conversation is to row.User. It reads the store for the
 // mentions, and for the block in a direct conversation.
 func (c *Core) mineOf(h *store.Head, row *store.Row) (im.Mine, error) {
@@ -36,8 +38,13 @@ func (c *Core) mineOf(h *store.Head, row *store.Row) (im.Mine, error) {
 	m.Unread, m.UnreadAll = h.Unread(row)
 	var err error
 	if row.Read < h.Seq && h.Kind != im.Self {
-		if m.Mentions, err = c.st.CountMentions(row.User, h.Conv); err != nil {
+		seqs, err := c.st.Mentions(row.User, h.Conv, row.Read, maxMine)
+		if err != nil {
 			return m, err
+		}
+		m.Mentions = len(seqs)
+		for m.Mentions > 0 && seqs[m.Mentions-1] > h.Seq { // newer than what the rest is of
+			m.Mentions--
 		}
 	}
 	if h.Kind == im.Direct {

@@ -17,6 +17,7 @@ type Work struct {
 
 	seqTo im.Seq // at least up to here
 	verTo im.Ver
+	moved uint64 // mark.moved
 }
 
 // Food is what a feeder found: the events in order, numbers first, then changes.
@@ -39,7 +40,7 @@ func (s *Session) Next() (Work, bool) {
 			if !m.behind() {
 				continue
 			}
-			w := Work{Conv: conv, State: m.state, seqTo: m.seqTo, verTo: m.verTo}
+			w := Work{Conv: conv, State: m.state, seqTo: m.seqTo, verTo: m.verTo, moved: m.moved}
 			if m.seq != 0 && m.seqTo >= m.seq {
 				w.Seq = m.seq
 			}
@@ -70,12 +71,15 @@ func (s *Session) Fed(w Work, f Food) {
 	m := l.marks[w.Conv]
 	l.alter(w.Conv, m, func(m *mark) {
 		if f.Over {
+			if m.moved != w.moved || m.seqTo != w.seqTo || m.verTo != w.verTo {
+				return // he may have come back since that was read
+			}
 			m.seq, m.seqTo, m.ver, m.verTo, m.own = 0, 0, 0, 0, nil
 		} else {
 			s.give(w, f, m)
 		}
 		if w.State && !m.behindNumbers() {
-			m.state = false
+			m.state = m.moved != w.moved // since it was read: that is to be told after this one
 			if f.State != nil {
 				s.feed(Item{f.Addr, f.State})
 			}
@@ -236,7 +240,9 @@ func (s *Session) Lack(conv im.ConvID, first, last im.Seq, from, to im.Ver, stat
 	s.hub.counts.missed.Add(1)
 	if m := s.mark(conv); m != nil {
 		s.lag.alter(conv, m, func(m *mark) {
-			m.state = m.state || state
+			if state {
+				s.stateMoved(m)
+			}
 			if last != 0 && first <= last {
 				if m.seq == 0 { // else a feeder has given all below it
 					m.seq = first

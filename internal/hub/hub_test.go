@@ -639,6 +639,36 @@ func TestOver(t *testing.T) {
 	}
 }
 
+// What moves while a feeder reads is told after what it found: a state that is older by
+// then does not stand for the newer one, and who has come back is in.
+func TestMovedWhileFed(t *testing.T) {
+	h := newHouse(hub.Config{})
+	s, l := h.add("bob", "phone")
+	state := func(read im.Seq) *hub.Event {
+		return &hub.Event{Conv: 1, State: &im.State{Mine: &im.Mine{Read: read}}}
+	}
+	s.Lack(1, 0, 0, 0, 0, true)
+	w, _ := s.Next()
+	s.Offer("g/x", state(2), nil) // left to the feeder, who has read already
+	s.Fed(w, hub.Food{Addr: "g/x", State: state(1)})
+	w, ok := s.Next()
+	if !ok || !w.State {
+		t.Fatalf("%+v %v: the newer state is forgotten", w, ok)
+	}
+	s.Fed(w, hub.Food{Addr: "g/x", State: state(2)})
+	if items := take(s, l); len(items) != 2 || items[1].State.Mine.Read != 2 {
+		t.Fatalf("%d items", len(items))
+	}
+
+	s.Lack(1, 5, 7, 0, 0, true)
+	w, _ = s.Next()
+	s.Offer("g/x", message(1, 8, 10), nil) // he is in again
+	s.Fed(w, hub.Food{Addr: "g/x", Over: true, State: &hub.Event{Conv: 1, State: &im.State{Mine: &im.Mine{Left: true}}}})
+	if w, ok = s.Next(); !ok || w.Seq != 5 || !w.State {
+		t.Fatalf("%+v %v: what came after he was back is forgotten", w, ok)
+	}
+}
+
 func TestRegistry(t *testing.T) {
 	h := newHouse(hub.Config{})
 	phone, lp := h.add("bob", "phone")

@@ -16,6 +16,7 @@ type mark struct {
 	seq, seqTo, seqSeen im.Seq // next to be given (0: offers pass), to be given at least up to here, last offered
 	ver, verTo, verSeen im.Ver // the same for changes
 	state               bool   // its state moved
+	moved               uint64 // Session.moves of when it last did
 	own                 []im.Seq
 }
 
@@ -38,6 +39,12 @@ func (m *mark) tidy() {
 }
 
 func (m *mark) done() bool { return !m.state && m.seq == 0 && m.ver == 0 }
+
+// stateMoved notes that the state of m's conversation moved. mu is held.
+func (s *Session) stateMoved(m *mark) {
+	s.moves++
+	m.state, m.moved = true, s.moves
+}
 
 // need asks for the number (and change) to be given. offered: as it happened, not
 // because it was written and lost.
@@ -119,7 +126,7 @@ func (s *Session) lagging(ev *Event, w what) bool {
 	case m == nil || !m.behind():
 		return true
 	case w == stated:
-		m.state = true
+		s.stateMoved(m)
 		s.hub.counts.missed.Add(1)
 		return false
 	case w == fleeting:
@@ -189,7 +196,9 @@ func (s *Session) lack(conv im.ConvID, seq im.Seq, ver im.Ver, w what, offered b
 	}
 	if m := s.mark(conv); m != nil {
 		s.lag.alter(conv, m, func(m *mark) {
-			m.state = m.state || w == stated
+			if w == stated {
+				s.stateMoved(m)
+			}
 			m.need(seq, ver, offered)
 		})
 	}

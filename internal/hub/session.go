@@ -38,6 +38,7 @@ type Session struct {
 	unacked int    // guarded by mu: weight of window
 	acked   uint64 // guarded by mu: the push number up to which all is acknowledged
 	lag     *lag   // guarded by mu; nil: nothing was missed
+	moves   uint64 // guarded by mu: states that moved while behind
 
 	id, was      ID       // guarded by hub.ids.mu; was: still good, the zero ID = none
 	older, newer *Session // guarded by hub.detached.mu

@@ -30,7 +30,7 @@ func (c *conn) news(ctx context.Context) {
 			switch {
 			case it.Sync:
 				missed = true
-			case it.State != nil && it.State.Head != nil && it.State.Head.Seq > c.given[it.Addr]:
+			case it.State != nil && it.State.Head != nil && it.State.Mine == nil && it.State.Head.Seq > c.given[it.Addr]:
 				heads[it.Addr] = it.State.Head.Seq
 			default:
 				if l := c.show(it); l != "" {
