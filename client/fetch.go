@@ -219,6 +219,11 @@ func refusedBecause(err error) (over, gone bool, wait time.Duration) {
 
 func (c *Client) askConversation(ctx context.Context, l *link, conv string) {
 	floors := c.floor(conv)
+	c.mu.Lock()
+	if cv := c.convs[conv]; cv != nil {
+		cv.unread.asked = cv.unread.doubts
+	}
+	c.mu.Unlock()
 	r := new(wire.ConversationResponse)
 	err := l.request(ctx, wire.MethodConversation, &wire.ConversationRequest{Conv: conv}, r)
 	c.answer(ctx, l, conv, err, func() item {

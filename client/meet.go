@@ -36,8 +36,9 @@ func (c *Client) meet(w *wire.Conversation, floor uint64, b *batch) {
 	if w.Conv != "me" {
 		b.event(Event{Kind: EventConversation, Conv: w.Conv, Conversation: conversationOf(w)})
 	}
-	if m := mineOf(w.Mine); m != nil && w.Head != nil {
-		cv.unread.tells(m, w.Head.Seq)
+	if m := mineOf(w.Mine); m != nil && w.Head != nil && w.Conv != "me" {
+		fresh := cv.unread.tells(m, w.Head.Seq)
+		cv.untold = !fresh || cv.unread.doubts != cv.unread.asked // it came from before the last doubt
 	}
 	c.withdrawn(cv, w.Mine, b) // of what was delivered before
 	if !cv.met {

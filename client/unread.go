@@ -15,11 +15,18 @@ type tally struct {
 	upTo  uint64 // messages up to this number are in mine
 	known bool
 	moved bool // since the application was told
+
+	doubts, asked int // how often it was in doubt; how often when the server was asked last
 }
 
-// tells takes what the server says of the user's row, as of the head seq.
-func (t *tally) tells(m *Mine, seq uint64) {
+// tells takes what the server says of the user's row, as of the head seq. False says that
+// more has been counted than it knew of.
+func (t *tally) tells(m *Mine, seq uint64) bool {
+	if t.known && seq < t.upTo && m.Read < t.upTo {
+		return false
+	}
 	t.mine, t.upTo, t.known, t.moved = *m, max(seq, m.Read), true, false
+	return true
 }
 
 // count takes the next message.
@@ -62,6 +69,7 @@ func (cv *convo) doubt(seq uint64) bool {
 		return false
 	}
 	cv.untold = true
+	cv.unread.doubts++
 	return true
 }
 
