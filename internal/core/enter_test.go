@@ -232,6 +232,14 @@ func TestAct(t *testing.T) {
 	}
 	_, err = w.act("erin").GroupAdd(w.Context(), conv, []im.UserID{"dave"})
 	w.refused(err, im.NotFound)
+	_, err = w.as("erin").Join(w.Context(), conv)
+	w.refused(err, im.NotFound)
+	_, err = w.act("erin").Join(w.Context(), conv)
+	w.ok(err)
+	_, _, err = w.as("erin").Page(w.Context(), PageQuery{Conv: conv})
+	w.ok(err)
+	_, err = w.act("erin").Join(w.Context(), "g/none")
+	w.refused(err, im.NotFound)
 }
 
 // TestActItself: the app itself has no conversations.

@@ -317,7 +317,8 @@ func (s *Session) GroupRole(ctx context.Context, conv im.Address, user im.UserID
 }
 
 // Join enters an open group. Who is in already is no error. A group that takes only
-// whom its admins add is NotFound to others, as one that is not there.
+// whom its admins add is NotFound to others, as one that is not there; the app brings
+// users into any group.
 //
 // Errors: those of resolve; TooLarge if the group is full; Busy if others keep
 // changing it.
@@ -343,7 +344,7 @@ func (s *Session) Join(ctx context.Context, conv im.Address) (GroupChanged, erro
 		if err != nil {
 			return a, err
 		}
-		if !ok || info.Join != im.JoinOpen || ref.head.Closed {
+		if !ok || info.Join != im.JoinOpen && !s.app || ref.head.Closed {
 			return a, errNoConv()
 		}
 		again, err := s.try(ctx, &ref, func(ref *convRef) (*store.MemberOp, error) {

@@ -45,6 +45,7 @@ type watches struct {
 type watching struct {
 	until int64  // Unix milliseconds
 	told  string // what the session was told last; "" = nothing
+	again bool   // it is to be told once more, whatever it was told last
 }
 
 func (w *watches) open() {
@@ -194,11 +195,11 @@ func (w *watches) answered(box *hub.Session, list []Presence) {
 	for i := range list {
 		it, gist := w.of[box][list[i].User], list[i].gist()
 		switch {
-		case it == nil || it.told == gist:
+		case it == nil || it.again || it.told == gist:
 		case it.told == "":
 			it.told = gist
 		default:
-			it.told = ""
+			it.again = true
 			w.dirty[list[i].User] = struct{}{}
 			w.nudge()
 		}
@@ -210,7 +211,7 @@ func (w *watches) again(box *hub.Session) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for u, it := range w.of[box] {
-		it.told = ""
+		it.again = true
 		w.dirty[u] = struct{}{}
 	}
 	if len(w.of[box]) > 0 {
@@ -292,10 +293,10 @@ func (w *watches) news(box *hub.Session, p *Presence) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	it := w.of[box][p.User]
-	if it == nil || it.told == gist {
+	if it == nil || it.told == gist && !it.again {
 		return false
 	}
-	it.told = gist
+	it.told, it.again = gist, false
 	return true
 }
 
