@@ -19,7 +19,9 @@ const (
 // all. Numbers above the head are left out.
 //
 // For the user alone every number of the conversation can go, of messages that are
-// gone too; what was unread no longer counts. It cannot be undone.
+// gone too; what was unread no longer counts. It cannot be undone. Pages and Changes
+// leave out what is hidden; a change of it may still be told live, which devices leave
+// out by Mine.Gone.
 //
 // For all, who may recall a message may delete it: nobody sees it any more, not even
 // that it was there, until it is restored (Undelete). Of a range those go that the
