@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/internal/store"
@@ -129,6 +130,40 @@ func testReplies(t *testing.T, open Open) {
 		}
 	}
 	if got, err := s.Tallies(conv, root, root); err != nil || len(got) != 1 || got[0].Replies != 10 || got[0].Thread != 10 || got[0].ThreadLast != from+9 {
+		t.Fatalf("%+v %v", got, err)
+	}
+	// the rest, long since kept, from the end down without waiting; and one that is
+	// restored and deleted on the way
+	waits = waits[:0]
+	do := func(seq im.Seq, kind im.ChangeKind, seen im.Ver) {
+		waits = append(waits, start(s, &store.ChangeOp{Conv: conv, Seq: seq, Guard: 1, Kind: kind, By: "bob", Seen: seen}))
+	}
+	ver := head(t, s, conv).Ver
+	release := func() {}
+	if o.Stall != nil { // so that most of them are in one batch
+		release = o.Stall()
+		for i := range 8 {
+			waits = append(waits, start(s, &store.PutOp{Records: []store.Record{{Kind: store.SettingRecord, User: "u", Key: fmt.Sprint(i), Value: []byte("x")}}}))
+			time.Sleep(time.Millisecond) // lets the writer get as far as it can
+		}
+	}
+	do(from+5, im.Delete, 0)
+	do(from+3, im.Delete, 0)
+	do(from+9, im.Delete, 0)
+	do(from+8, im.Delete, 0)
+	do(from+7, im.Delete, 0)
+	do(from+5, im.Restore, ver+1)
+	do(from+6, im.Delete, 0)
+	do(from+5, im.Delete, ver+6)
+	do(from+4, im.Delete, 0)
+	do(from+2, im.Delete, 0)
+	release()
+	for _, wait := range waits {
+		if err := wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := s.Tallies(conv, root, root); err != nil || len(got) != 1 || got[0].Thread != 2 || got[0].ThreadLast != from+1 {
 		t.Fatalf("%+v %v", got, err)
 	}
 	if err := gapless(s, conv); err != nil {
