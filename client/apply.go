@@ -94,7 +94,8 @@ func (c *Client) out(cv *convo, b *batch) give {
 		}
 		c.keep(m, b)
 		c.expects(m, b)
-		if m.Sender == c.user && c.accepted[outKey(cv.addr, m.ID)] {
+		if k := outKey(cv.addr, m.ID); m.Sender == c.user && c.accepted[k] != nil {
+			c.accepted[k].came = m
 			return // its SENDACK is behind this in the queue, and tells it
 		}
 		if e := c.box.find(cv.addr, m.ID); e != nil && m.Sender == c.user {
@@ -112,6 +113,7 @@ func (c *Client) out(cv *convo, b *batch) give {
 				b.puts.Delete(orderKey(e.order))
 			}
 			b.event(Event{Kind: EventSent, Conv: cv.addr, Sent: &s})
+			c.tellSince(m, b)
 			return
 		}
 		b.event(Event{Kind: EventMessage, Conv: cv.addr, Message: m})
@@ -229,14 +231,28 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	if !o.e.status {
 		b.puts.Delete(orderKey(o.e.order))
 	}
-	delete(c.accepted, outKey(o.sent.Conv, o.sent.ID))
+	key := outKey(o.sent.Conv, o.sent.ID)
+	came := c.accepted[key].message()
+	delete(c.accepted, key)
 	cv := c.convs[o.sent.Conv]
 	if cv != nil && o.sent.Seq > 0 && o.sent.Seq <= o.e.floor && !o.sent.Duplicate {
 		c.restart(o.sent.Conv, b) // a new message has the number of an old one
 	}
+	gone := false
+	if seq := o.sent.Seq; cv != nil && seq != 0 && o.sent.Duplicate && came == nil {
+		// An earlier SENDACK got lost. What became of the message since may have come.
+		came = cv.held[seq]
+		gone = came == nil && cv.met && (seq <= cv.done || cv.covered.has(seq))
+	}
 	at := len(b.puts)
-	c.keepSent(o, b)
-	if p := o.e.frame.Options; p != nil && p.Expires != 0 && o.sent.Seq != 0 {
+	switch {
+	case came != nil:
+		c.keep(came, b)
+		c.expects(came, b)
+	case !gone:
+		c.keepSent(o, b)
+	}
+	if p := o.e.frame.Options; p != nil && p.Expires != 0 && o.sent.Seq != 0 && !gone && came == nil {
 		c.expects(&Message{Conv: o.sent.Conv, Seq: o.sent.Seq, Expires: timeOf(p.Expires)}, b)
 	}
 	b.event(Event{Kind: EventSent, Conv: o.sent.Conv, Sent: &o.sent})
@@ -248,6 +264,12 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	if c.opt.OnEvent != nil && !o.e.status && o.sent.Seq <= maxNumber {
 		b.mark(append(slices.Clone(b.puts[at:]), op{orderKey(o.e.order), nil}, op{keyConv + cv.addr, cv.record(o.sent.Seq)}))
 	}
+	if came != nil {
+		c.tellSince(came, b)
+	}
+	if gone {
+		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: &Change{Seq: o.sent.Seq, Kind: wire.ChangeDelete}})
+	}
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	if cv.done >= o.sent.Seq {
 		cv.unread.reads(o.sent.Seq)
@@ -255,6 +277,19 @@ func (c *Client) applySent(o *outcome, b *batch) {
 		cv.doubt(o.sent.Seq) // what stands before it has not been given yet
 	}
 	c.want(cv, gapGrace)
+}
+
+// tellSince tells what became of a message of this device before it was known to have
+// been accepted: EventSent tells of it as it was sent.
+func (c *Client) tellSince(m *Message, b *batch) {
+	if m.Ver == 0 {
+		return
+	}
+	ch := &Change{Ver: m.Ver, Seq: m.Seq, Kind: wire.ChangeEdit, By: m.Sender, Message: m}
+	if m.Recalled {
+		ch.Kind, ch.By = wire.ChangeRecall, m.RecalledBy
+	}
+	b.event(Event{Kind: EventChange, Conv: m.Conv, Change: ch})
 }
 
 // applyPage takes the answer to a Page that filled a gap.

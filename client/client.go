@@ -128,7 +128,7 @@ type Client struct {
 	convs      map[string]*convo       // guarded by mu
 	todo       todo                    // guarded by mu
 	pending    map[string]*Pending     // guarded by mu: by outKey; of entries not answered
-	accepted   map[string]bool         // guarded by mu: by outKey; accepted, and EventSent is still to come
+	accepted   map[string]*acceptance  // guarded by mu: by outKey; accepted, and EventSent is still to come
 	epoch      string                  // guarded by mu
 	syncTok    string                  // guarded by mu
 	user       string                  // guarded by mu: as the server says
@@ -160,6 +160,20 @@ type Client struct {
 	stateMu sync.Mutex    // may be taken while mu is held, not the other way round
 	state   State         // guarded by stateMu
 	stateCh chan struct{} // holds one: state changed
+}
+
+// acceptance is a message that was accepted and of which the application has not been
+// told.
+type acceptance struct {
+	came *Message // it came as a message, too; nil if it did not
+}
+
+// message is it as it came.
+func (a *acceptance) message() *Message {
+	if a == nil {
+		return nil
+	}
+	return a.came
 }
 
 // session is what a link leaves behind to be resumed.
@@ -247,7 +261,7 @@ func (c *Client) load() error {
 	c.beats, c.dirty = make(map[string]*search), make(map[string]bool)
 	c.gone, c.due, c.kept = make(map[string]ranges), newExpiries(), make(map[string]*shelf)
 	c.todo.reset()
-	c.accepted = make(map[string]bool)
+	c.accepted = make(map[string]*acceptance)
 	c.epoch, c.syncTok, c.user, c.device, c.last = "", "", "", c.opt.Device.ID, nil
 	var entries []*entry
 	var rows keptRows

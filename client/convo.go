@@ -250,7 +250,8 @@ func (c *convo) alter(ch *Change, out give) bool {
 	case ch.Seq <= c.done:
 		return true
 	case ch.Kind == wire.ChangeDelete:
-		c.unhold(ch.Seq) // its number stays covered; one that has not come is settled when it is fetched
+		c.unhold(ch.Seq)
+		c.settle(ch.Seq, out)
 		return false
 	case ch.Message == nil:
 		return true

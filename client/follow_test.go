@@ -503,3 +503,46 @@ func TestE19_SearchOnTheDevice(t *testing.T) {
 		same(t, "nothing", find(client.Search{Text: "nowhere"}), "")
 	})
 }
+
+// A message of this device whose SENDACK got lost, and which was changed before it came
+// again: the application is told what became of it.
+func TestM3_ChangedBeforeItWasKnown(t *testing.T) {
+	for _, c := range []struct {
+		what  string
+		kind  string
+		alter func(*wire.Message)
+		told  string
+		shelf string
+	}{
+		{"edited", wire.ChangeEdit, func(m *wire.Message) { m.Body = text("better") }, "+1 sent2 edit2", "1:hi 2:better"},
+		{"recalled", wire.ChangeRecall, func(m *wire.Message) { m.Body, m.Recalled = nil, true }, "+1 sent2 recall2", "1:hi 2:"},
+		{"deleted", wire.ChangeDelete, nil, "+1 sent2 delete2", "1:hi"},
+	} {
+		bubble(t, c.what, func(t *testing.T, f *fake) {
+			a := start(t, f, keep(10))
+			settle(time.Second)
+			f.post("u/bob", "bob", "hi")
+			settle(time.Second)
+			f.locked(func() {
+				f.send = func(s *wire.Send) *wire.SendAck { // kept, and never answered
+					f.append(s.Conv, &wire.Message{Id: s.Id, Sender: "alice", Device: "dev", Type: s.Type, Flags: 3, Body: s.Body})
+					return &wire.SendAck{}
+				}
+			})
+			sendAll(t, a, "u/bob", "mine")
+			settle(time.Second)
+			f.change("u/bob", 2, &wire.Change{Kind: c.kind, By: "alice", Device: "laptop"}, c.alter, true)
+			f.locked(func() {
+				f.send = nil
+				if c.kind == wire.ChangeDelete { // it knows the id all the same
+					f.send = func(s *wire.Send) *wire.SendAck { return &wire.SendAck{Id: s.Id, Seq: 2, N: 2, Duplicate: true} }
+				}
+			})
+			f.forget()
+			f.drop()
+			settle(10 * time.Second)
+			same(t, "told", moves(a), c.told)
+			same(t, "kept", shown(a, "u/bob"), c.shelf)
+		})
+	}
+}

@@ -57,8 +57,8 @@ func (c *Client) keep(m *Message, b *batch) {
 	m = m.clone()
 	if old != nil {
 		m.Local = old.Local
-		if m.Extra == nil {
-			m.Extra = old.Extra
+		if m.mineVer < old.mineVer {
+			m.Extra, m.mineVer = old.Extra, old.mineVer
 		}
 	}
 	s.put(m)
@@ -111,33 +111,57 @@ func (c *Client) alterKept(ch *Change, conv string, b *batch) {
 		return // not kept, or too old to be
 	}
 	m := ch.Message.clone()
-	if ch.Kind == wire.ChangeReact && ch.By == c.user && old != nil {
-		e := Extra{}
+	if old != nil && old.Ver > m.Ver {
+		m = old.clone()
+	}
+	var mine []string
+	if old != nil {
+		m.mineVer = old.mineVer
 		if old.Extra != nil {
-			e = *old.Extra
+			mine = slices.Clone(old.Extra.Mine)
 		}
-		e.Mine = slices.DeleteFunc(slices.Clone(e.Mine), func(k string) bool { return slices.Contains(ch.Removed, k) })
+	}
+	if ch.Kind == wire.ChangeReact && ch.By == c.user && ch.Ver > m.mineVer {
+		m.mineVer = ch.Ver
 		for _, k := range ch.Added {
-			if !slices.Contains(e.Mine, k) {
-				e.Mine = append(e.Mine, k)
+			if !slices.Contains(mine, k) {
+				mine = append(mine, k)
 			}
 		}
-		m.Extra = &e
+		mine = slices.DeleteFunc(mine, func(k string) bool { return slices.Contains(ch.Removed, k) })
 	}
+	m.Extra = &Extra{Mine: slices.DeleteFunc(mine, func(k string) bool { // a recall takes all of them away
+		return !slices.ContainsFunc(m.Reactions, func(r Reaction) bool { return r.Key == k })
+	})}
 	c.keep(m, b)
 }
 
-// tellKept takes what a page told of messages besides.
-func (c *Client) tellKept(conv string, extras []*wire.Extra) {
-	if c.opt.Keep <= 0 || len(extras) == 0 {
+// tellKept takes what a page told of messages besides. What it says of this user's own
+// reactions is as of the version that it has.
+func (c *Client) tellKept(conv string, messages []*Message) {
+	if c.opt.Keep <= 0 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.kept[conv]
-	for _, e := range extras {
-		if s != nil && s.at[e.Seq] != nil {
-			s.told[e.Seq] = extraOf(e)
+	if s == nil {
+		return
+	}
+	for _, m := range messages {
+		old := s.at[m.Seq]
+		if old == nil {
+			continue
+		}
+		e := m.Extra
+		if e == nil {
+			e = new(Extra)
+		}
+		s.told[m.Seq] = e
+		if m.mineVer >= old.mineVer {
+			k := old.clone()
+			k.Extra, k.mineVer = &Extra{Mine: e.Mine}, m.mineVer
+			s.at[m.Seq] = k
 		}
 	}
 }
@@ -178,7 +202,8 @@ func (m *Message) clone() *Message {
 	return &out
 }
 
-// keptRecord is a message as it is kept: format, its protobuf, this user's reactions.
+// keptRecord is a message as it is kept: format, its protobuf, as of which change this
+// user's reactions are, and these.
 func keptRecord(m *Message) []byte {
 	w, err := wire.Binary.MarshalBody(m.wire())
 	if err != nil {
@@ -186,6 +211,7 @@ func keptRecord(m *Message) []byte {
 	}
 	b := binary.AppendUvarint([]byte{1}, uint64(len(w)))
 	b = append(b, w...)
+	b = binary.AppendUvarint(b, m.mineVer)
 	if m.Extra != nil {
 		for _, k := range m.Extra.Mine {
 			b = binary.AppendUvarint(b, uint64(len(k)))
@@ -216,6 +242,11 @@ func readKept(conv string, b []byte) (*Message, error) {
 		return nil, errRecord
 	}
 	m := messageOf(conv, w)
+	ver, n := binary.Uvarint(b)
+	if n <= 0 {
+		return nil, errRecord
+	}
+	m.mineVer, b = ver, b[n:]
 	for len(b) > 0 {
 		k, ok := next()
 		if !ok {
@@ -265,7 +296,7 @@ func (s *shelf) view(m *Message, answers map[uint64]*Extra) *Message {
 	if told := s.told[m.Seq]; told != nil {
 		e = *told
 	}
-	if m.Extra != nil {
+	if e.Mine = nil; m.Extra != nil {
 		e.Mine = m.Extra.Mine
 	}
 	if a := answers[m.Seq]; a != nil && m.Seq != 0 {

@@ -46,6 +46,8 @@ type Message struct {
 	Origin    *Origin           // nil = not forwarded
 	Extra     *Extra            // what was answered to it; nil = nothing, or not told here
 
+	mineVer uint64 // as of which change Extra.Mine is; 0 = of none that is known
+
 	Local *Local // nil unless Options.Keep is set and the application has something of its own on it
 }
 
@@ -181,14 +183,12 @@ func extraOf(e *wire.Extra) *Extra {
 
 // attach gives messages what was told of them besides.
 func attach(messages []*Message, extras []*wire.Extra) []*Message {
-	if len(extras) == 0 {
-		return messages
-	}
 	by := make(map[uint64]*wire.Extra, len(extras))
 	for _, e := range extras {
 		by[e.Seq] = e
 	}
 	for _, m := range messages {
+		m.mineVer = m.Ver // whom a page tells nothing of has no reaction of ours
 		if e := by[m.Seq]; e != nil {
 			m.Extra = extraOf(e)
 		}

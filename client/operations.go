@@ -216,8 +216,9 @@ func (c *Client) listed(ctx context.Context, method, conv string, req wire.Body)
 	if err := c.do(ctx, method, req, r, true); err != nil {
 		return nil, false, err
 	}
-	c.tellKept(conv, r.Extras)
-	return attach(messagesOf(conv, r.Messages), r.Extras), r.More, nil
+	list = attach(messagesOf(conv, r.Messages), r.Extras)
+	c.tellKept(conv, list)
+	return list, r.More, nil
 }
 
 // Expand adds keys to a message that was sent, or gives them another value; an empty

@@ -87,7 +87,7 @@ func (c *Client) acknowledged(l *link, a *wire.SendAck) {
 	case a.Code == wire.CodeOK:
 		s := Sent{ID: e.frame.Id, Conv: e.frame.Conv, Seq: a.Seq, N: a.N, Time: timeOf(a.Time), Duplicate: a.Duplicate}
 		c.settle(e)
-		c.accepted[outKey(a.Conv, e.frame.Id)] = true
+		c.accepted[outKey(a.Conv, e.frame.Id)] = new(acceptance)
 		c.mu.Unlock()
 		e.pending.finish(s, nil)
 		c.inbox.put(item{sent: &outcome{e: e, sent: s}}, 0)

@@ -49,7 +49,7 @@ func (c *Client) page(ctx context.Context, req *wire.PageRequest) (*Page, error)
 	if r.Range != nil {
 		p.From, p.To = r.Range.From, r.Range.To
 		p.Messages = attach(messagesOf(req.Conv, r.Range.Messages), r.Range.Extras)
-		c.tellKept(req.Conv, r.Range.Extras)
+		c.tellKept(req.Conv, p.Messages)
 	}
 	if r.Head != nil {
 		p.Head = *headOf(r.Head)
