@@ -10,6 +10,7 @@ import (
 
 	"github.com/anser-im/anser/internal/server"
 	"github.com/anser-im/anser/internal/testkit/servertest"
+	"github.com/anser-im/anser/wire"
 )
 
 // callAs makes a call of the API with an app key.
@@ -88,6 +89,35 @@ func TestP1_APIOverTLS(t *testing.T) {
 		tr.CloseIdleConnections()
 		if resp.StatusCode != 200 || resp.ProtoMajor != c.major || !strings.Contains(string(b), `"epoch"`) {
 			t.Errorf("%s: %s %d %s", name, resp.Proto, resp.StatusCode, b)
+		}
+	}
+}
+
+// What is sent over the API reaches devices that are connected, at once: the receiver's,
+// and the sender's own.
+func TestP1_APIReachesDevices(t *testing.T) {
+	s := servertest.Start(t, servertest.Options{})
+	k := ask[server.NewKey](t, s, "/v1/keys/create", `{"name":"backend"}`)
+	links := map[string]*link{}
+	for _, user := range []string{"alice", "bob"} {
+		links[user] = dial(t, s, "tcp")
+		if code := links[user].hello(s.Token(user), "phone"); code != 0 {
+			t.Fatalf("%s: %d", user, code)
+		}
+	}
+	if status, a := callAs(t, s, k.Key, "alice", "MessageService/Send", `{"id":"order-1","conv":"u/bob","body":{"content":"it is on its way"}}`); status != 200 {
+		t.Fatalf("%d %s", status, a)
+	}
+	for user, conv := range map[string]string{"alice": "u/bob", "bob": "u/alice"} {
+		var p wire.Push
+		for p.Number == 0 || p.Events[0].Message == nil {
+			if !links[user].until(wire.TypePush, &p) {
+				t.Fatalf("%s is told nothing", user)
+			}
+		}
+		e := p.Events[0]
+		if m := e.Message; e.Conv != conv || m.Id != "order-1" || m.Sender != "alice" || m.Device != "" || string(m.Body) != `{"content":"it is on its way"}` {
+			t.Errorf("%s: %v", user, e)
 		}
 	}
 }
