@@ -38,11 +38,10 @@ type tally struct {
 	turn chan struct{} // fixed; holds one while somebody brings it up to date
 
 	mu      sync.Mutex
-	list    []mark                 // guarded by mu: by user; not altered but under mu and turn
+	list    []mark                 // guarded by mu, its elements by turn: by user
 	whole   time.Time              // guarded by mu: when list was read from the store; zero = it was not
 	asOf    time.Time              // guarded by mu: what happened before is in it
 	seq     im.Seq                 // guarded by mu: messages up to here have been looked at for who sent them
-	mver    im.MVer                // guarded by mu: of the last membership change that is in it
 	reads   map[im.UserID]im.Seq   // guarded by mu: read marks since asOf
 	dirty   map[im.UserID]struct{} // guarded by mu: whose rows are to be read
 	lost    bool                   // guarded by mu: too much is dirty: the list is to be read anew
@@ -218,7 +217,7 @@ func (c *Core) catchUp(ctx context.Context, t *tally, conv im.ConvID, now time.T
 	if whole {
 		t.whole = now
 	}
-	t.list, t.asOf, t.seq, t.mver = list, now, head.Seq, head.MVer
+	t.list, t.asOf, t.seq = list, now, head.Seq
 	return nil
 }
 
