@@ -18,8 +18,7 @@ const (
 )
 
 // check looks at what a client may put into a message, without asking anybody else,
-// and completes it: what the registry of types gives among it. What that refuses is
-// kept for later (Send.typed), since a retry is answered whatever a type is by now.
+// and completes it. What its type says is asked later, once it is charged for.
 //
 // Errors: Invalid, TooLarge.
 func (s *Session) check(snd *Send) *im.Error {
@@ -81,9 +80,6 @@ func (s *Session) check(snd *Send) *im.Error {
 	m.Seq, m.Ver, m.N, m.NA, m.Time, m.Edited, m.Recalled, m.RecallBy = 0, 0, 0, 0, 0, 0, false, ""
 	m.Silent, m.Deleted, m.Reactions, m.Expansion, m.Pin, m.Origin = false, false, nil, nil, nil, snd.origin
 	snd.named = m.Mentions
-	if s.c.cfg.Types != nil {
-		snd.typed = s.c.cfg.Types.Check(m, s.app)
-	}
 	return nil
 }
 

@@ -113,6 +113,11 @@ func (s *Session) checkHeld(ctx context.Context, v *Schedule) ([]byte, error) {
 	case m.Expires != 0 && m.Expires <= v.At:
 		return nil, im.Errorf(im.Invalid, "the message would have expired before it is sent")
 	}
+	if t := s.c.cfg.Types; t != nil { // it is asked again when the time comes
+		if err := t.Check(probe.Msg, s.app); err != nil {
+			return nil, err
+		}
+	}
 	at, err := s.admission(v.To)
 	if err != nil {
 		return nil, err

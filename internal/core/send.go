@@ -22,6 +22,7 @@ type sending struct {
 	op      store.AppendOp
 	hash    uint64
 	named   *im.Mentions // the client's: its roles are looked up by what holds when it is submitted
+	looked  bool         // its type has been asked
 	typed   *im.Error    // what its type refuses
 	place   uint64       // among the lane's sends, from 1; 0 = it has not got there
 	charged bool         // counted against the user's rate
@@ -222,6 +223,9 @@ func (l *lane) allow(snd *Send, status bool) *im.Error {
 	}
 	if refusal != nil {
 		return refusal
+	}
+	if t := l.s.c.cfg.Types; t != nil && !snd.looked { // paid for above: a schema may cost more than all the rest
+		snd.looked, snd.typed = true, t.Check(snd.Msg, l.s.app)
 	}
 	if snd.typed != nil {
 		return snd.typed
