@@ -140,6 +140,12 @@ func (db *DB) open() error {
 		}
 		return err
 	}
+	if w.former != 0 {
+		if err := w.bringUp(); err != nil {
+			db.peb.Close()
+			return err
+		}
+	}
 	db.checkSpace()
 	for range inFlight {
 		db.free <- &batch{}
@@ -299,6 +305,9 @@ func (db *DB) load(w *writer, there bool) error {
 	if version > format {
 		return errNewer(db.cfg.Dir)
 	}
+	if version < format {
+		w.former = version
+	}
 	w.meta = m
 	db.epoch.Store(&m.epoch)
 	db.bucket.Store(m.bucket)
@@ -312,6 +321,16 @@ func (db *DB) load(w *writer, there bool) error {
 		}
 	}
 	return w.loadCommits()
+}
+
+// bringUp makes a store of a former format one of this, before anything runs. There is
+// nothing to do but to say so: what was written stays as it is.
+func (w *writer) bringUp() error {
+	if err := w.db.peb.Set(keyMeta(nil), appendMeta(nil, &w.meta), pebble.Sync); err != nil {
+		return im.Wrap(im.Unavailable, err, fmt.Sprintf("the store in %s cannot be written", w.db.cfg.Dir))
+	}
+	w.db.log.Info("the store was brought up to this version's format; former versions of anser do not open it any more", "dir", w.db.cfg.Dir, "from", w.former, "to", format)
+	return nil
 }
 
 // create makes a new store, durably.

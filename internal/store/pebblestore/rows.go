@@ -21,7 +21,11 @@ type meta struct {
 // format is the version of the whole: of keys, of rows and of what is kept. It goes
 // up when a program that knows the former one could not read or would break what is
 // there; Open refuses what is newer.
-const format = 1
+//
+//	1  messages, conversations, cursors, records
+//	2  rows may hold what is one user's alone; reactions, pins, threads, deletions, notes,
+//	   timers, business conversations. A store of format 1 is one of format 2 that has none
+const format = 2
 
 func appendMeta(b []byte, m *meta) []byte {
 	b = appendUint(b, format) // stays in front in every format

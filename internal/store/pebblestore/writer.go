@@ -26,6 +26,7 @@ type writer struct {
 	meta     meta
 	swept    im.Position // the newest commit that removed messages
 	made     bool        // the store was made at this opening
+	former   uint64      // the format that was found, if it is not this one
 	newMeta  bool        // meta has to be written with the next commit
 	recent   recent
 	ids      recentIDs
