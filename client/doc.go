@@ -30,11 +30,29 @@
 //
 // # Verbs
 //
-// History, Read, Edit, GroupCreate and the like are answered by the server. They wait
+// History, Edit, React, Vote, List, Schedule and the like are answered by the server; each
+// verb of docs/PROTOCOL.md has a method, and Call makes any by its name. They wait
 // for a connection as long as their context allows, and repeat by themselves what failed
 // for the moment. Their error is the context's, an *Error, a *StopError, or ErrUnknown:
 // the connection broke while the answer was under way, and what was asked for may have
 // been done or not.
+//
+// # Types of message
+//
+// A body in Go is sent with SendValue and comes as Message.Value: *TextBody, *PollBody and
+// the others of ours, or a type of the application's own (Register). One that is not
+// registered here is an *Unknown, one that cannot be read an *Undecoded; both hold the
+// bytes as they came. Message.Line stands for any message in a list.
+//
+// # What is kept here
+//
+// The client gives the application what happens, and the application keeps it. With
+// Options.Keep the client keeps the newest messages of each conversation itself, in the
+// Store: Kept and Search read them without a server, edits, recalls, deletions, reactions
+// and expiry are followed, and Insert and SetLocal add what this device alone knows.
+//
+// Messages go away by EventChange (deleted for all), EventDeleted (this user deleted them
+// for himself, on whichever device) and EventExpired (their time is over).
 //
 // # Goroutines
 //
