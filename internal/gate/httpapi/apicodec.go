@@ -27,7 +27,14 @@ func (c codec) Name() string { return c.name }
 
 // UnmarshalRead reads a message. What it says is memory of its own.
 func (c codec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
-	b, err := io.ReadAll(src)
+	var b []byte
+	var err error
+	if whole, ok := src.(interface{ Len() int }); ok { // it is in memory, and bounded, already
+		b = make([]byte, whole.Len())
+		_, err = io.ReadFull(src, b)
+	} else {
+		b, err = io.ReadAll(src)
+	}
 	if err != nil {
 		return err
 	}
