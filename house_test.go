@@ -88,6 +88,8 @@ var house = []room{
 		"types are checked and made into code without a server; with one, it is asked over HTTP"},
 	{"cmd/anser", []string{"internal/server", "client", "wire", "cmd/anser/*"},
 		"a program only starts things"},
+	{"docs/examples/*", []string{"client", "wire"},
+		"they show what an application does, which has the public rooms alone"},
 	{"scripts/*", nil,
 		"tools of the build do without what they build"},
 }

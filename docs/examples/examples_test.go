@@ -150,3 +150,16 @@ func TestExamples(t *testing.T) {
 	stranger := run(t, "anser_json.py", urls["http"], "nonsense")
 	stranger.hears(`"t": "goaway"`, `"reason": "token"`, `"code": 2000`)
 }
+
+// An app developer's afternoon, as its script says it.
+func TestD10_Afternoon(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*testkit.Limit) // it builds two programs
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "sh", "card/afternoon.sh").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if !strings.Contains(string(out), "Done.") {
+		t.Fatalf("it stopped half way:\n%s", out)
+	}
+}
