@@ -60,22 +60,31 @@ func (st *state) own(c *conv, u im.UserID) *store.Row {
 
 // in says whether u is in c.
 func (c *conv) in(u im.UserID) bool {
-	r := c.row(u)
+	if c.head.Kind == im.Direct {
+		return c.head.Side(u) != nil
+	}
+	r := c.rows[u]
 	return r != nil && r.In()
 }
 
 // moveRead moves u's cursor to seq and says whether it moved. What his row held for
 // numbers up to there goes.
 func (c *conv) moveRead(u im.UserID, seq im.Seq) bool {
-	r := c.row(u)
-	if r == nil || !r.In() || seq <= r.Read {
+	if !c.in(u) {
 		return false
 	}
 	o := c.ordinal(seq)
 	if c.head.Kind == im.Direct {
 		side := c.head.Side(u)
+		if seq <= side.Read {
+			return false
+		}
 		side.Read, side.ReadN, side.ReadNA = seq, o.n, o.na
 	} else {
+		r := c.rows[u]
+		if seq <= r.Read {
+			return false
+		}
 		r.Read, r.ReadN, r.ReadNA = seq, o.n, o.na
 	}
 	for s := range c.mentions[u] {
