@@ -92,7 +92,7 @@ func (c *conv) moveRead(u im.UserID, seq im.Seq) bool {
 			delete(c.mentions[u], s)
 		}
 	}
-	if own := c.rows[u]; own != nil {
+	if own := c.rows[u]; own != nil && len(own.Directed)+len(own.Withdrawn)+len(own.WithdrawA) > 0 {
 		*own = *c.trimmed(own)
 	}
 	return true
