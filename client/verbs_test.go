@@ -58,13 +58,6 @@ func got2[T, U any](t testing.TB) func(v T, w U, err error) T {
 	}
 }
 
-func refusedWith(t testing.TB, code uint32, err error) {
-	t.Helper()
-	if !client.IsCode(err, code) {
-		t.Errorf("%v, not code %d", err, code)
-	}
-}
-
 func (u *user) sends(conv string, m client.Outgoing) client.Sent {
 	u.t.Helper()
 	p := got[*client.Pending](u.t)(u.c.Send(ctx, conv, m))

@@ -254,7 +254,7 @@ func TestK2_Watch(t *testing.T) {
 
 	w.pace(now)
 	w.ok(carol.Unwatch(ctx, []im.UserID{"ann"}))
-	ann = w.login("ann", "phone")
+	w.login("ann", "phone")
 	carol.quiet(isPresence)
 	w.ok(carol.Unwatch(ctx, nil))
 	w.login("dave", "phone")

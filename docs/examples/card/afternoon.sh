@@ -6,9 +6,8 @@
 #	docs/examples/card/afternoon.sh [anser]    needs Go, curl and nc
 set -eu
 cd "$(dirname "$0")/../../.."
-work=$(mktemp -d)
-trap 'kill $server 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
-server=
+work=$(mktemp -d) server=
+trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 anser=${1:-$work/anser}

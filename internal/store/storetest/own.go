@@ -317,7 +317,9 @@ func testReadClears(t *testing.T, open Open) {
 			t.Fatalf("%+v", op)
 		}
 		must(t, s, &store.SetOp{Conv: conv, User: "bob", Patch: &im.SettingsPatch{Marked: ptr(true), Remark: ptr("stays")}})
-		op = must(t, s, &store.ReadOp{Conv: conv, User: "bob", Seq: 99})
+		if op = must(t, s, &store.ReadOp{Conv: conv, User: "bob", Seq: 99}); !op.Moved || op.Row.Read != 7 {
+			t.Fatalf("%+v", op)
+		}
 		for i := range 2 {
 			r = row(t, s, conv, "bob")
 			if r.Settings.Marked || r.Settings.Remark != "stays" || len(r.Withdrawn)+len(r.Directed) > 0 || r.Read != 7 || unread(t, s, conv, "bob") != 0 {
