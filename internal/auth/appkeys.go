@@ -72,6 +72,7 @@ type AppKeys struct {
 	now   func() time.Time
 
 	mu     sync.Mutex                            // held while rows are written
+	ending map[string]bool                       // guarded by mu: names that were revoked and whose rows may still stand
 	byHash atomic.Pointer[map[[32]byte]*liveKey] // nil until they were read
 
 	writing sync.WaitGroup // the last uses that are being written
@@ -204,7 +205,7 @@ func (a *AppKeys) Create(ctx context.Context, k AppKey) (key string, _ AppKey, e
 	if err != nil {
 		return "", AppKey{}, err
 	}
-	if len(was) >= maxAppKeys {
+	if len(was)+len(a.ending) >= maxAppKeys {
 		return "", AppKey{}, im.Errorf(im.Limited, "there are %d app keys already: revoke some", maxAppKeys)
 	}
 	for _, o := range was {
@@ -258,7 +259,8 @@ func (a *AppKeys) List(ctx context.Context) ([]AppKey, error) {
 // survive a power cut.
 //
 // Errors: NotFound if there is none of that name; those of the store: the key is then
-// refused by this process all the same.
+// refused by this process all the same, and would be good again after a restart until it
+// is revoked once more.
 func (a *AppKeys) Revoke(ctx context.Context, name string) error {
 	if err := checkKeyName(name); err != nil {
 		return err
@@ -275,13 +277,18 @@ func (a *AppKeys) Revoke(ctx context.Context, name string) error {
 			m[h] = k
 		}
 	}
-	if len(m) == len(was) {
+	if len(m) == len(was) && !a.ending[name] {
 		return im.Errorf(im.NotFound, "there is no app key called %s", name)
 	}
 	a.byHash.Store(&m)
+	if a.ending == nil {
+		a.ending = map[string]bool{}
+	}
+	a.ending[name] = true // at most maxAppKeys: its row takes a place until it is gone
 	if err := a.store.Write(ctx, nil, Row{Key: keyRow + name}); err != nil {
 		return unavailable(err)
 	}
+	delete(a.ending, name)
 	return nil
 }
 

@@ -125,6 +125,19 @@ func TestAppKeyRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	down.Close()
+	// Who revokes it again is not told that it is gone while it would come back.
+	if err := a.Revoke(t.Context(), "a"); err != nil {
+		t.Errorf("revoked again when the store is back: %v", err)
+	}
+	if _, err := newKeys(st, c).Check(t.Context(), key); !im.IsKind(err, im.Unauthenticated) {
+		t.Errorf("after a restart: %v", err)
+	}
+	if err := a.Revoke(t.Context(), "a"); !im.IsKind(err, im.NotFound) {
+		t.Errorf("a third time: %v", err)
+	}
+	if _, _, err := a.Create(t.Context(), AppKey{Name: "a"}); err != nil {
+		t.Errorf("its name is not free: %v", err)
+	}
 }
 
 // Use, revocation and making at the same time: a revoked key does not come back.
