@@ -153,11 +153,10 @@ func (a *api) intercept(next connect.ServerFunc) connect.ServerFunc {
 		service, _, _ := strings.Cut(strings.TrimPrefix(spec.Procedure, apiPrefix), "/")
 		var err error
 		if c.sess, err = a.enter(ctx, info.RequestHeader(), service, c.addr); err == nil {
-			err = next(ctx, spec, stream)
-			if err != nil {
+			defer c.sess.Close() // after a panic too, which Recover answers
+			if err = next(ctx, spec, stream); err != nil {
 				a.rateHeaders(info.ResponseHeader(), c.sess)
 			}
-			c.sess.Close()
 		}
 		if err == nil {
 			a.counts.add(info.Protocol, 0)
@@ -187,6 +186,10 @@ func (a *api) serve(v *rpc.Verb) connect.ServerFunc {
 		q := v.NewRequest()
 		if err := stream.Receive(q); err != nil {
 			return err
+		}
+		if c.w != nil {
+			// At the end of the time for reading net/http would end ctx, and the verb with it.
+			http.NewResponseController(c.w).SetReadDeadline(time.Now().Add((callSeconds + writeSeconds) * time.Second))
 		}
 		if notOverHTTP[v.Name] {
 			return im.Errorf(im.Unsupported, "%s is for devices that are connected: over HTTP there is nothing that it could last for", v.Name)

@@ -80,6 +80,9 @@ type route struct{ get, post http.HandlerFunc }
 // JSON what is wrong.
 func routing(routes map[string]route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// net/http reads what is left of a body before it answers: also where nobody takes one
+		// a slow one ends. Not supported on test recorders; there is nothing to be slow there.
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(readSeconds * time.Second))
 		path := r.URL.Path
 		if strings.HasPrefix(path, apiPrefix) {
 			path = apiPrefix
