@@ -187,10 +187,6 @@ func (a *api) serve(v *rpc.Verb) connect.ServerFunc {
 		if err := stream.Receive(q); err != nil {
 			return err
 		}
-		if c.w != nil {
-			// At the end of the time for reading net/http would end ctx, and the verb with it.
-			http.NewResponseController(c.w).SetReadDeadline(time.Now().Add((callSeconds + writeSeconds) * time.Second))
-		}
 		if notOverHTTP[v.Name] {
 			return im.Errorf(im.Unsupported, "%s is for devices that are connected: over HTTP there is nothing that it could last for", v.Name)
 		}

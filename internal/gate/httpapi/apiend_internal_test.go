@@ -87,24 +87,6 @@ func TestSessionIsClosedAfterAPanic(t *testing.T) {
 	}
 }
 
-// The time for reading a request is not the time for carrying it out: net/http ends
-// the context of a request at the end of the time for reading.
-func TestVerbHasItsTime(t *testing.T) {
-	a, token := userAPI(t)
-	w := &timed{ResponseRecorder: httptest.NewRecorder()}
-	begin := time.Now()
-	a.ServeHTTP(w, ask(token))
-	if w.Code != http.StatusOK || len(w.read) != 2 {
-		t.Fatalf("%d %s, %d times were set", w.Code, w.Body, len(w.read))
-	}
-	if d := w.read[0].Sub(begin); d < (readSeconds-1)*time.Second || d > (readSeconds+5)*time.Second {
-		t.Errorf("%v for reading", d)
-	}
-	if d := w.read[1].Sub(begin); d < callSeconds*time.Second {
-		t.Errorf("%v for reading and carrying out", d)
-	}
-}
-
 // No path waits for a body for ever: net/http reads what a handler leaves of one before
 // the answer goes out.
 func TestEveryPathHasATimeForReading(t *testing.T) {
