@@ -122,7 +122,9 @@ func comment(s string) []string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "�"))
-	s = strings.NewReplacer("*/", "* /", "/*", "/ *").Replace(strings.TrimSpace(s))
+	// One after the other: what is put between the two of "/*" makes none of "*/" in "/*/".
+	s = strings.ReplaceAll(strings.TrimSpace(s), "/*", "/ *")
+	s = strings.ReplaceAll(s, "*/", "* /")
 	if s == "" {
 		return nil
 	}

@@ -302,3 +302,24 @@ func FuzzGenerate(f *testing.F) {
 		Swift(list)
 	})
 }
+
+// What a schema says of itself stays in its comment, however it is cut.
+func TestCommentsEndWhereTheyEnd(t *testing.T) {
+	for _, s := range []string{"*/", "/*/", "*/*/", "/*/*/", "**/", "/**/", "*\u200b/", "*\x00/", "/*\x01/ run(); /*", "a\n/\n*\n/", "*\r/"} {
+		lines := comment("one " + s + " run()")
+		for _, l := range lines {
+			if strings.Contains(l, "*/") || strings.Contains(l, "/*") {
+				t.Errorf("%q becomes %q", s, lines)
+			}
+		}
+		ts, err := TypeScript([]im.MessageType{{Name: "acme:x", Schema: []byte(`{"type":"object","properties":{"a":{"type":"string","description":` + quote(s+" run(); "+s) + `}}}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range strings.Split(string(ts), "\n") {
+			if i := strings.Index(l, "*/"); i >= 0 && strings.Contains(l[i:], "run()") {
+				t.Errorf("%q runs: %s", s, l)
+			}
+		}
+	}
+}
