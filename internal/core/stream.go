@@ -74,6 +74,7 @@ type stream struct {
 	done   bool         // guarded by mu
 	ended  time.Time    // guarded by mu: when it was done
 	seq    im.Seq       // guarded by mu: of the message; 0 = none
+	closer func()       // guarded by mu: told when what is ending has its outcome; nil = nobody waits
 }
 
 // streamPart is a part on its way to who is online.
@@ -378,8 +379,13 @@ func (st *stream) end(c *Core, fields map[string]json.RawMessage, then func(*im.
 			default: // he may not write there any more
 				st.finish(c, 0)
 			}
+			closer := st.closer
+			st.closer = nil
 			st.mu.Unlock()
 			then(snd.Err)
+			if closer != nil {
+				closer()
+			}
 		}})
 	return true
 }
@@ -558,7 +564,21 @@ func (c *Core) closeStreams() {
 	var wait sync.WaitGroup
 	for _, st := range c.streams.all() {
 		wait.Add(1)
-		st.interrupt(c, func(*im.Error) { wait.Done() })
+		st.mu.Lock()
+		ending := st.ending && !st.done
+		if ending { // by somebody else, who is waited for too
+			before := st.closer // a drain may have begun before the end of all
+			st.closer = func() {
+				if before != nil {
+					before()
+				}
+				wait.Done()
+			}
+		}
+		st.mu.Unlock()
+		if !ending {
+			st.interrupt(c, func(*im.Error) { wait.Done() })
+		}
 	}
 	ctx, stop := context.WithTimeout(context.Background(), streamClose)
 	defer stop()

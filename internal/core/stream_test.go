@@ -3,6 +3,7 @@ package core
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -323,6 +324,44 @@ func TestStreamsOfWhoMayNoLongerWrite(t *testing.T) {
 	if got := w.shown("own", g); len(got) != 2 { // that it was made, and that he left
 		t.Fatalf("%v", got)
 	}
+	if n := len(w.c.streams.all()); n != 0 {
+		t.Fatalf("%d streams", n)
+	}
+}
+
+// The end of the node waits for a stream that ends already: its message is on its way.
+func TestCloseWaitsForStreamsThatEnd(t *testing.T) {
+	w := newWorld(t, Config{})
+	bot := w.as("bot")
+	_, err := bot.StreamOpen(t.Context(), StreamOpen{ID: "s", Conv: "u/ann"})
+	w.ok(err)
+	st := w.c.streams.all()[0]
+	st.mu.Lock()
+	st.ending = true // as while its message is on the way to the disk
+	st.mu.Unlock()
+	closed := make(chan struct{})
+	go func() {
+		w.c.closeStreams()
+		close(closed)
+	}()
+	for waits := false; !waits; { // until it waits
+		select {
+		case <-closed:
+			t.Fatal("it did not wait")
+		default:
+			runtime.Gosched()
+		}
+		st.mu.Lock()
+		waits = st.closer != nil
+		st.mu.Unlock()
+	}
+	st.mu.Lock()
+	st.ending = false
+	closer := st.closer
+	st.closer = nil
+	st.mu.Unlock()
+	st.end(w.c, map[string]json.RawMessage{}, func(*im.Error) { closer() })
+	<-closed
 	if n := len(w.c.streams.all()); n != 0 {
 		t.Fatalf("%d streams", n)
 	}
