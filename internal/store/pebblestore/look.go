@@ -35,6 +35,20 @@ type looker struct {
 	f    finder
 	key  []byte
 	fail bool
+
+	before *store.Head // headBefore's
+}
+
+// headBefore is the head of a conversation some of whose numbers op names, loaded before
+// the view is acquired, which is thus never older: up to it the view has all messages.
+func (s *Store) headBefore(op store.Op) *store.Head {
+	switch o := op.(type) {
+	case *store.ReadOp:
+		return s.conv(o.Conv).durable()
+	case *store.SetOp:
+		return s.conv(o.Conv).durable()
+	}
+	return nil
 }
 
 // look reads what the writer would have to read for it.op. Sends with a fresh client
@@ -66,11 +80,12 @@ func (s *Store) look(it *item) {
 			return
 		}
 	}
+	before := s.headBefore(it.op)
 	v := db.acquire()
 	if v == nil {
 		return
 	}
-	l := looker{s: s, v: v, h: &hint{at: v.at}}
+	l := looker{s: s, v: v, h: &hint{at: v.at}, before: before}
 	defer v.release()
 	l.f.r = v.snap
 	defer l.f.close()
@@ -280,8 +295,7 @@ func (s *Store) findID(r pebble.Reader, f *finder, fp uint64, conv im.ConvID, se
 // read notes what a cursor needs: n and na where it goes, and the mentions on its way.
 func (l *looker) read(o *store.ReadOp) {
 	s := l.s
-	c := s.conv(o.Conv)
-	h := c.durable()
+	h := l.before
 	if h == nil || h.Kind == im.Self {
 		return
 	}

@@ -145,7 +145,7 @@ func (w *writer) setSettings(it *item, o *store.SetOp) error {
 // what holds something beside it.
 func (l *looker) settings(o *store.SetOp) {
 	s := l.s
-	h := s.conv(o.Conv).durable()
+	h := l.before
 	if h == nil || h.Kind == im.Self {
 		return
 	}
