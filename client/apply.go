@@ -59,10 +59,8 @@ func (c *Client) apply(it *item, b *batch) {
 		if cv := c.convs[it.mine.conv]; cv != nil {
 			b.keep(cv)
 			c.withdrawn(cv, it.mine.mine, b)
-			if m := mineOf(it.mine.mine); m != nil && m.Unread == 0 {
-				cv.unread.reads(m.Read)
-			} else if m != nil {
-				cv.doubt(m.Read + 1) // as of which number?
+			if m := mineOf(it.mine.mine); m != nil {
+				c.answered(cv, m)
 			}
 			c.want(cv, gapGrace)
 		}

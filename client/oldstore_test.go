@@ -32,7 +32,9 @@ func TestOldStoreOpens(t *testing.T) {
 		}
 		a := start(t, f, keep(10), func(o *client.Options) { o.Store = st })
 		settle(5 * time.Second)
-		same(t, "told", moves(a), "sent4 +3")
+		if told := moves(a); told != "sent4 +3" && told != "+3 sent4" { // they come by two ways
+			t.Errorf("told: %s", told)
+		}
 		same(t, "kept", shown(a, "u/bob"), "3:3 4:written by an older version")
 		a.stop()
 		st.Close()

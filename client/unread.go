@@ -73,6 +73,20 @@ func (cv *convo) doubt(seq uint64) bool {
 	return true
 }
 
+// answered takes the row that a verb of this device was answered with. It does not say as
+// of which number: where something above may be missing in it, the server is asked.
+func (c *Client) answered(cv *convo, m *Mine) {
+	if m.Unread != 0 || m.Read < cv.head || !cv.unread.tells(m, m.Read) {
+		if m.Read >= cv.unread.upTo {
+			cv.unread.reads(m.Read)
+		}
+		cv.untold = true
+		cv.unread.doubts++
+		return
+	}
+	cv.unread.moved = true
+}
+
 // doubtful says whether a change may move what is unread.
 func doubtful(ch *Change) bool {
 	switch ch.Kind {

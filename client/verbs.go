@@ -88,6 +88,7 @@ func (c *Client) Read(ctx context.Context, conv string, seq uint64) (Mine, error
 	if err := c.do(ctx, wire.MethodRead, &wire.ReadRequest{Conv: conv, Seq: seq}, r, true); err != nil {
 		return Mine{}, err
 	}
+	c.rowIs(conv, r.Mine)
 	if m := mineOf(r.Mine); m != nil {
 		return *m, nil
 	}
