@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/anser-im/anser/internal/im"
@@ -191,7 +192,8 @@ func (c *Core) directOf(a, b im.UserID, line string) (im.ConvID, error) {
 	if err != nil || !ok {
 		return 0, err
 	}
-	c.directs.put(k, conv)
+	// The names are pieces of a request, which may be large: what is kept is a copy.
+	c.directs.put(pair{clone(a), clone(b), clone(line)}, conv)
 	return conv, nil
 }
 
@@ -205,9 +207,12 @@ func (c *Core) groupOf(id im.GroupID) (conv im.ConvID, cached bool, err error) {
 	if err != nil || !ok {
 		return 0, false, err
 	}
-	c.groups.put(id, conv)
+	c.groups.put(clone(id), conv)
 	return conv, false, nil
 }
+
+// clone is s in memory of its own.
+func clone[S ~string](s S) S { return S(strings.Clone(string(s))) }
 
 // names remembers numbers of conversations by name: what has once been true stays
 // so, and no right follows from it. At most maxNames are kept; above that an

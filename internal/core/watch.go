@@ -150,6 +150,7 @@ func (w *watches) add(box *hub.Session, users []im.UserID, now, until int64, mos
 			it.until = until
 			continue
 		}
+		u = clone(u) // it is a piece of a request, which may be large
 		it := &watching{until: until}
 		if w.of[box] == nil {
 			w.of[box] = map[im.UserID]*watching{}
