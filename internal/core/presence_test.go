@@ -375,3 +375,14 @@ func TestWatchAfterResume(t *testing.T) {
 		t.Fatalf("%+v", p)
 	}
 }
+
+// What a signal of presence says of somebody is believed: nobody says it but the server.
+func TestNobodySignalsPresence(t *testing.T) {
+	w := newWorld(t, Config{})
+	g := w.group("eve", "bob")
+	for _, to := range []im.Address{"u/bob", g} {
+		for _, s := range []*Session{w.as("eve"), w.act("eve")} {
+			w.refused(s.Signal(to, im.Signal{Kind: PresenceSignal, Body: []byte(`{"user":"ann","online":["phone"]}`)}), im.Invalid)
+		}
+	}
+}

@@ -57,6 +57,9 @@ func checkSignal(sig *im.Signal) error {
 	if len(sig.Body) > im.MaxSignalBody {
 		return im.Errorf(im.TooLarge, "the signal is %d bytes long; at most %d are allowed", len(sig.Body), im.MaxSignalBody)
 	}
+	if sig.Kind == PresenceSignal { // whose body says who is here, and is believed
+		return im.Errorf(im.Invalid, "signals of the kind %s are the server's own", PresenceSignal)
+	}
 	if sig.TTL < 0 || sig.TTL > maxSignalTTL {
 		return im.Errorf(im.Invalid, "a signal holds for 0 to %d milliseconds", maxSignalTTL)
 	}
