@@ -223,7 +223,7 @@ func (s *Session) ThreadSet(ctx context.Context, conv im.Address, root im.Seq, p
 		if p.Level != nil {
 			note.Level = p.Level.String()
 		}
-		switch moved, err := s.putThread(ctx, key, note, raw, s); {
+		switch moved, err := s.putThread(ctx, key, note, raw, s.c.cfg.Limits.MaxNotes, s); {
 		case im.IsKind(err, im.Conflict): // another device of his
 			continue
 		case err != nil:
@@ -263,11 +263,11 @@ func (s *Session) threadAt(conv im.Address, root im.Seq) (convRef, Thread, error
 	return ref, th, err
 }
 
-// putThread writes a note where raw still stands, and tells the user's devices but
-// except.
+// putThread writes a note where raw still stands, if the user then has at most most
+// notes (below 0 = any number), and tells his devices but except.
 //
 // Errors: Conflict if something else stands there; those of putNote.
-func (s *Session) putThread(ctx context.Context, key string, note threadNote, raw []byte, except *Session) (moved bool, err error) {
+func (s *Session) putThread(ctx context.Context, key string, note threadNote, raw []byte, most int, except *Session) (moved bool, err error) {
 	value, err := json.Marshal(note)
 	if err != nil {
 		return false, err
@@ -275,7 +275,7 @@ func (s *Session) putThread(ctx context.Context, key string, note threadNote, ra
 	if bytes.Equal(value, raw) {
 		return false, nil
 	}
-	op := &store.NoteOp{User: s.user, Key: key, Value: value, If: &raw, Device: s.device, Most: max(s.c.cfg.Limits.MaxNotes, 0)}
+	op := &store.NoteOp{User: s.user, Key: key, Value: value, If: &raw, Device: s.device, Most: max(most, 0)}
 	err = s.c.putNote(ctx, op, except)
 	return err == nil && op.Moved, err
 }
@@ -329,11 +329,15 @@ func (c *Core) noteFollowing(ctx context.Context, f following) {
 	}
 	s := &Session{c: c, user: f.user, self: im.DirectAddress(f.user)}
 	key := threadKey(f.addr, f.root)
+	most := c.cfg.Limits.MaxNotes
+	if most > 0 { // the rest is for what he writes down himself
+		most = max(most/2, 1)
+	}
 	for range maxTries {
 		note, raw, err := c.threadNote(f.user, key)
 		if err == nil && !note.Wrote {
 			note.Wrote = true
-			_, err = s.putThread(ctx, key, note, raw, nil)
+			_, err = s.putThread(ctx, key, note, raw, most, nil)
 		}
 		switch {
 		case im.IsKind(err, im.Conflict):

@@ -149,3 +149,21 @@ func TestThreadsShowWhatOneMaySee(t *testing.T) {
 		t.Fatalf("%+v %v", list, err)
 	}
 }
+
+// That a user wrote in many threads is noted only while there is room for half of his
+// notes: the others are for what he writes down himself.
+func TestThreadsLeaveRoomForNotes(t *testing.T) {
+	w := newWorld(t, Config{Limits: im.Limits{MaxNotes: 4}})
+	g := w.group("ann", "bob")
+	for i := range 6 {
+		w.c.noteFollowing(t.Context(), following{"bob", g, w.say("ann", g, fmt.Sprint("thread ", i))})
+	}
+	if list, err := w.c.notes("bob", noteThread, "", 10); err != nil || len(list) != 2 {
+		t.Fatalf("%d notes of threads, %v", len(list), err)
+	}
+	_, err := w.as("bob").SetDraft(t.Context(), Draft{Conv: g, Body: []byte("{}")})
+	w.ok(err)
+	no := false
+	_, err = w.as("bob").ThreadSet(t.Context(), g, 3, ThreadPatch{Follow: &no})
+	w.ok(err)
+}
