@@ -43,6 +43,9 @@ func (s *Session) Edit(ctx context.Context, q EditRequest) (Changed, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := ch.charge(); err != nil { // a schema may cost more than all the rest
+			return nil, err
+		}
 		return s.editing(&q, m, mentions)
 	})
 }
@@ -127,11 +130,9 @@ func (ch *changing) run(ctx context.Context, decide func(*convRef, *im.Message) 
 			return ch.refused(ctx, ref.conv, err)
 		case op == nil:
 			return Changed{Ver: m.Ver, Time: m.Time, Dup: true}, nil
-		case !ch.charged:
-			if err := ch.s.charge(); err != nil {
-				return ch.refused(ctx, ref.conv, err)
-			}
-			ch.charged = true
+		}
+		if err := ch.charge(); err != nil {
+			return ch.refused(ctx, ref.conv, err)
 		}
 		op.Conv, op.Seq, op.Guard, op.Seen = ref.conv, ch.seq, ref.head.MVer, m.Ver
 		op.By, op.Device, op.ID, op.Hash = ch.s.user, ch.s.device, ch.id, ch.hash
@@ -146,6 +147,18 @@ func (ch *changing) run(ctx context.Context, decide func(*convRef, *im.Message) 
 		}
 	}
 	return Changed{}, errContended()
+}
+
+// charge counts the request, once.
+//
+// Errors: those of Session.charge.
+func (ch *changing) charge() error {
+	if ch.charged {
+		return nil
+	}
+	err := ch.s.charge()
+	ch.charged = err == nil
+	return err
 }
 
 // message is the message to be changed, if the user may see it and it is one that

@@ -64,11 +64,11 @@ func (s *Session) Schedule(ctx context.Context, v Schedule) (Schedule, error) {
 	if err := s.checkAt(v.At); err != nil {
 		return Schedule{}, err
 	}
-	value, err := s.checkHeld(ctx, &v)
-	if err != nil {
+	if err := s.charge(); err != nil { // a schema may cost more than all the rest
 		return Schedule{}, err
 	}
-	if err := s.charge(); err != nil {
+	value, err := s.checkHeld(ctx, &v)
+	if err != nil {
 		return Schedule{}, err
 	}
 	if err := s.c.timers.enter(ctx, s.user); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/anser-im/anser/internal/im"
 )
@@ -12,13 +13,15 @@ import (
 // someTypes is a registry with a command, a card with a "schema", and a type of the
 // app's.
 type someTypes struct {
-	closed bool
-	list   []im.MessageType
+	closed  bool
+	checked int // bodies
+	list    []im.MessageType
 }
 
 func (r *someTypes) Flags(name string) (im.Flags, bool) { return 0, name == "app:cmd" }
 
 func (r *someTypes) Check(m *im.Message, app bool) *im.Error {
+	r.checked++
 	switch {
 	case m.Type == "app:card" && !bytes.HasPrefix(m.Body, []byte("{")):
 		return im.Errorf(im.Invalid, "the body of app:card is no object").WithCode(im.CodeSchema)
@@ -103,6 +106,36 @@ func TestTypesAreChecked(t *testing.T) {
 	}
 	_, err = w.send(alice.Session, "u/bob", "x", odd, func(m *im.Message) { m.ID = "odd2" })
 	w.refused(err, im.Invalid, im.CodeNoType)
+}
+
+// A body is held to its type only where that is paid for: a schema may cost more than
+// all the rest.
+func TestChecksOfTypesArePaidFor(t *testing.T) {
+	types := &someTypes{}
+	clock := newClock()
+	w := newWorld(t, Config{Types: types, Clock: clock.Now, Limits: im.Limits{SendRate: 1, SendBurst: 1}})
+	s := w.as("ann")
+	seq := w.say("ann", "u/bob", "{}", func(m *im.Message) { m.Type = "app:card" })
+	clock.add(time.Minute.Milliseconds())
+	for name, ask := range map[string]func() error{
+		"edit": func() error {
+			_, err := s.Edit(t.Context(), EditRequest{Conv: "u/bob", Seq: seq, Body: []byte("no")})
+			return err
+		},
+		"schedule": func() error {
+			_, err := s.Schedule(t.Context(), Schedule{At: clock.Now().Add(time.Hour).UnixMilli(), To: "u/bob",
+				Msg: &im.Message{ID: "later", Type: "app:card", Body: []byte("no")}})
+			return err
+		},
+	} {
+		clock.add(time.Minute.Milliseconds())
+		types.checked = 0
+		check(t, name, ask(), im.Invalid, im.CodeSchema)
+		check(t, name, ask(), im.Limited, 0)
+		if types.checked != 1 {
+			t.Errorf("%s: checked %d times", name, types.checked)
+		}
+	}
 }
 
 // TestTypeVerbs: everybody reads types, the app itself alone sets them.
