@@ -24,8 +24,8 @@ const (
 // Errors: those of resolve; NotFound if there is no such message for this user, or it
 // was recalled; Denied for what the server itself said, with CodeMuted or
 // CodeNotAccepted; Invalid or TooLarge for bad keys and values, more than 20 of them,
-// and more than Limits.MaxExpansion on the message; Limited; Conflict if the client id
-// was used otherwise.
+// and more than Limits.MaxExpansion or im.MaxExpansionBytes on the message; Limited;
+// Conflict if the client id was used otherwise.
 func (s *Session) Expand(ctx context.Context, q ExpandRequest) (Changed, error) {
 	set, err := q.pairs()
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Session) Expand(ctx context.Context, q ExpandRequest) (Changed, error) 
 		if err := s.maySay(ref); err != nil {
 			return nil, err
 		}
-		return &store.ChangeOp{Kind: im.Expand, Set: set, Most: max(s.c.cfg.Limits.MaxExpansion, 0)}, nil
+		return &store.ChangeOp{Kind: im.Expand, Set: set, Most: max(s.c.cfg.Limits.MaxExpansion, 0), Bytes: im.MaxExpansionBytes}, nil
 	})
 }
 

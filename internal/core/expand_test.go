@@ -83,3 +83,23 @@ func TestExpandingAtOnce(t *testing.T) {
 		t.Fatalf("%d keys, change %d", len(m.Expansion), m.Ver)
 	}
 }
+
+// A message stays small enough for a frame, whatever is added to it.
+func TestD9_ExpansionFitsAFrame(t *testing.T) {
+	w, ctx := newWorld(t, Config{}), t.Context()
+	seq := w.say("ann", "u/bob", "x")
+	value, added := strings.Repeat("v", maxExpansionValue), 0
+	for i := range 300 {
+		_, err := w.as("ann").Expand(ctx, ExpandRequest{Conv: "u/bob", Seq: seq, Set: []im.Pair{{Key: fmt.Sprintf("%03d", i), Value: value}}})
+		if err != nil {
+			check(t, "one more", err, im.TooLarge, 0)
+			break
+		}
+		added += 3 + maxExpansionValue
+	}
+	if got := w.message("ann", "u/bob", seq).Size(); added <= im.MaxExpansionBytes-maxExpansionValue-3 || added > im.MaxExpansionBytes || got > im.MaxExpansionBytes+1<<10 {
+		t.Fatalf("%d bytes were added, the message has %d", added, got)
+	}
+	_, err := w.as("ann").Expand(ctx, ExpandRequest{Conv: "u/bob", Seq: seq, Set: []im.Pair{{Key: "000", Value: value}}, Remove: []string{"001"}})
+	w.ok(err)
+}

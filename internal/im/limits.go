@@ -2,6 +2,10 @@ package im
 
 import "time"
 
+// MaxExpansionBytes is the most bytes of all keys and values that are added to one
+// message: it has to fit into a frame, and is written anew with each reaction.
+const MaxExpansionBytes = 64 << 10
+
 // Limits are told to clients and named in errors. The zero value of a field means
 // its default, which Defaults fills in; a negative number means no limit where that
 // makes sense.

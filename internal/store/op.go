@@ -113,7 +113,7 @@ type KeptOp struct {
 // change: Ver is the message's, Dup is set, the client id is not used up.
 //
 // Errors: NotFound if the message is gone, or was deleted longer ago than it can be
-// restored (SweepPolicy.Deleted); Conflict as in AppendOp; TooLarge past Most;
+// restored (SweepPolicy.Deleted); Conflict as in AppendOp; TooLarge past Most or Bytes;
 // ErrTurnedBack if the message's Ver is not Seen, or Guard moved.
 type ChangeOp struct {
 	Outcome
@@ -137,6 +137,7 @@ type ChangeOp struct {
 	Pin      bool         // Pinned: up or down
 	Expires  int64        // Burn: Message.Expires from now on (an earlier one stands)
 	Most     int          // React: keys on the message; Expand: keys; Pinned: pins of the conversation; 0 = no bound
+	Bytes    int          // Expand: bytes of keys and values on the message, which each change of it writes again; 0 = no bound
 	// out
 	Ver  im.Ver
 	Time int64

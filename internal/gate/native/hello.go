@@ -139,7 +139,7 @@ func (c *conn) login(h *wire.Hello) bool {
 		if caps.MaxFrame > 0 {
 			c.maxFrame = int(min(caps.MaxFrame, wire.MaxFrame))
 		}
-		if least := limits.MaxBody + limits.MaxBody/2 + 16<<10; c.maxFrame < least {
+		if least := limits.MaxBody + limits.MaxBody/2 + im.MaxExpansionBytes + 16<<10; c.maxFrame < least {
 			// Base64 and what stands around a body included: a message has to fit.
 			c.end(refused(im.Errorf(im.Invalid, "caps.max_frame is %d: a message may need up to %d", c.maxFrame, least)))
 			return false

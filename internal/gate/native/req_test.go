@@ -286,7 +286,7 @@ func TestLargeAnswers(t *testing.T) {
 		}
 	}
 	// A client that takes less than the answer has is told so.
-	small := w.pipe().login(w, "alice", "small", func(h *wire.Hello) { h.Caps = &wire.Caps{MaxFrame: 213 << 10, Fragments: true} })
+	small := w.pipe().login(w, "alice", "small", func(h *wire.Hello) { h.Caps = &wire.Caps{MaxFrame: 277 << 10, Fragments: true} })
 	for i := range 4 {
 		small.send("n"+strconv.Itoa(i), "u/carol", strings.Repeat("y", 100<<10))
 	}

@@ -78,9 +78,10 @@ func names(remove, key string) bool {
 
 // expand sets keys of the expansion and says whether that altered anything.
 func expand(now *im.Message, o *store.ChangeOp) (bool, error) {
-	keys := map[string]string{}
+	keys, before, size := map[string]string{}, 0, 0
 	for _, p := range now.Expansion {
 		keys[p.Key] = p.Value
+		before += len(p.Key) + len(p.Value)
 	}
 	for _, p := range o.Set {
 		if p.Value == "" {
@@ -95,6 +96,10 @@ func expand(now *im.Message, o *store.ChangeOp) (bool, error) {
 	var list []im.Pair
 	for k, v := range keys {
 		list = append(list, im.Pair{Key: k, Value: v})
+		size += len(k) + len(v)
+	}
+	if o.Bytes > 0 && size > o.Bytes && size > before {
+		return false, im.Errorf(im.TooLarge, "the expansion of this message would have %d bytes; at most %d are allowed", size, o.Bytes)
 	}
 	slices.SortFunc(list, func(a, b im.Pair) int { return cmp.Compare(a.Key, b.Key) })
 	if slices.Equal(list, now.Expansion) {

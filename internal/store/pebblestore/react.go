@@ -108,11 +108,22 @@ func expand(now *im.Message, o *store.ChangeOp) (same bool, err error) {
 	if slices.Equal(list, now.Expansion) {
 		return true, nil
 	}
+	if n := pairsSize(list); o.Bytes > 0 && n > o.Bytes && n > pairsSize(now.Expansion) {
+		return false, im.Errorf(im.TooLarge, "the expansion of this message would have %d bytes; at most %d are allowed", n, o.Bytes)
+	}
 	if len(list) == 0 {
 		list = nil
 	}
 	now.Expansion = list
 	return false, nil
+}
+
+// pairsSize is the bytes of all keys and values.
+func pairsSize(list []im.Pair) (n int) {
+	for i := range list {
+		n += len(list[i].Key) + len(list[i].Value)
+	}
+	return n
 }
 
 // Reactions is store.Reader's.

@@ -214,6 +214,18 @@ func testExpansion(t *testing.T, open Open) {
 		s = o.reopen(t)
 	}
 	is(im.Pair{Key: "b", Value: "5"}, im.Pair{Key: "c", Value: "3"})
+	bytes := func(most int, pairs ...string) *store.ChangeOp {
+		op := expand(0, pairs...)
+		op.Bytes = most
+		return op
+	}
+	fails(t, s, bytes(5, "d=1"), im.TooLarge)
+	fails(t, s, bytes(4, "b=55"), im.TooLarge)
+	must(t, s, bytes(5, "b=55", "c="))
+	must(t, s, bytes(2, "b=66")) // more than there may be, but no more than there were
+	same(t, s, bytes(2, "b=66"))
+	must(t, s, bytes(3, "b=5"))
+	must(t, s, bytes(4, "c=3"))
 	must(t, s, expand(0, "b=", "c="))
 	is()
 	must(t, s, expand(0, "d=1"))
