@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/anser-im/anser/internal/gate/rpc"
 	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
@@ -42,10 +43,7 @@ func (c codec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
 	if !ok {
 		return im.Errorf(im.Unsupported, "this server has no verb of that name")
 	}
-	if err := c.format.UnmarshalBody(b, m); err != nil {
-		return im.Errorf(im.Invalid, "the request's body is wrong: %w", err)
-	}
-	return nil
+	return rpc.Read(c.format, b, m)
 }
 
 // MarshalWrite writes a message.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/anser-im/anser/internal/core"
-	"github.com/anser-im/anser/internal/im"
 	"github.com/anser-im/anser/wire"
 )
 
@@ -33,8 +32,8 @@ func (v *Verb) Call(ctx context.Context, s *core.Session, q wire.Body) (wire.Bod
 // Errors: Invalid if body is no such request.
 func (v *Verb) Do(ctx context.Context, s *core.Session, f wire.Format, body []byte) (wire.Body, error) {
 	q := v.NewRequest()
-	if err := f.UnmarshalBody(body, q); err != nil {
-		return nil, im.Errorf(im.Invalid, "the request's body is wrong: %w", err)
+	if err := Read(f, body, q); err != nil {
+		return nil, err
 	}
 	return v.Call(ctx, s, q)
 }
