@@ -34,10 +34,20 @@ type Lane struct {
 	Shut uint32 // owned by the store's writer: rounds up to this one are turned back
 }
 
+// MaxLines is the most conversations that two users begin, their plain one included: a
+// block is noted in each of them, in one commit.
+const MaxLines = 1000
+
+// ErrLines is the error of one more.
+func ErrLines() error {
+	return im.Errorf(im.TooLarge, "the two have %d conversations already: no further one can be begun", MaxLines)
+}
+
 // AppendOp stores Msg as the next message of a conversation.
 //
 // Errors: NotFound if Conv does not exist; Conflict if the same sender used the
-// client id in this conversation for something with another Hash; ErrTurnedBack.
+// client id in this conversation for something with another Hash; TooLarge if it would
+// begin a business conversation and the two have MaxLines conversations; ErrTurnedBack.
 //
 // What comes first is decided first: the lane, whether Conv is there, whether the
 // client id is kept (so a retry is answered before anything is refused), Blocked,

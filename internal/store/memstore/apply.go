@@ -108,6 +108,9 @@ func (st *state) append(o *store.AppendOp) error {
 		return store.ErrTurnedBack
 	}
 	if c == nil {
+		if o.Line != "" && len(st.lines(m.Sender, o.Peer)) >= store.MaxLines {
+			return store.ErrLines()
+		}
 		c = st.newDirect(direct)
 		o.Made = true
 	}

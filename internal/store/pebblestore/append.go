@@ -84,6 +84,15 @@ func (w *writer) append(it *item, o *store.AppendOp) error {
 			return store.ErrTurnedBack
 		}
 	}
+	if c == nil && o.Line != "" {
+		lines, err := w.lines(it.hint, it.s, pair(m.Sender, o.Peer))
+		if err != nil {
+			return err
+		}
+		if len(lines) >= store.MaxLines {
+			return store.ErrLines()
+		}
+	}
 	var reader *member // whose cursor moves, if it stands in a row
 	var own *member    // of whom the message is withdrawn
 	if c != nil {

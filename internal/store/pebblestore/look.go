@@ -102,6 +102,10 @@ func (l *looker) look(it *item) {
 		if conv == 0 {
 			conv = l.address(keyLine(l.key[:0], s.app, pair(o.Msg.Sender, o.Peer), o.Line))
 			l.row(keyBlock(l.key[:0], s.app, o.Peer, o.Msg.Sender))
+			if conv == 0 && o.Line != "" { // the writer counts them
+				l.address(keyDirect(l.key[:0], s.app, pair(o.Msg.Sender, o.Peer)))
+				l.lines(pair(o.Msg.Sender, o.Peer))
+			}
 		}
 		h := s.conv(conv).durable()
 		if h == nil {

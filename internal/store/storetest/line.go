@@ -129,3 +129,37 @@ func testLines(t *testing.T, open Open) {
 		}
 	}
 }
+
+// testLinesBounded: two users begin so many conversations at most, since a block writes
+// to all of them at once.
+func testLinesBounded(t *testing.T, open Open) {
+	s := store.Store(opened(t, open, Options{}).Store)
+	begin := func(i int) *store.AppendOp {
+		op := direct(text("alice", im.ClientID(fmt.Sprint(i)), "x"), "bob")
+		op.Line = fmt.Sprint("l", i)
+		return op
+	}
+	plain := must(t, s, direct(text("alice", "plain", "x"), "bob")).At
+	var waits []func() error
+	for i := range store.MaxLines - 1 {
+		waits = append(waits, start(s, begin(i)))
+	}
+	waits = append(waits, start(s, begin(store.MaxLines)))
+	for i, wait := range waits {
+		if err := wait(); err != nil && i < store.MaxLines-1 || !im.IsKind(err, im.TooLarge) && i == store.MaxLines-1 {
+			t.Fatalf("conversation %d: %v", i+2, err)
+		}
+	}
+	fails(t, s, begin(store.MaxLines), im.TooLarge)
+	again := begin(7)
+	again.Msg.ID = "again"
+	must(t, s, again) // what was begun goes on
+	other := direct(text("alice", "other", "x"), "bobby")
+	other.Line = "l1"
+	must(t, s, other)
+	before := s.Stats().Rows
+	must(t, s, &store.BlockOp{User: "bob", Peer: "alice", On: true})
+	if rows := s.Stats().Rows - before; rows > 2000 || head(t, s, plain).MVer != 1 || head(t, s, again.At).MVer != 1 {
+		t.Fatalf("a block wrote %d rows", rows)
+	}
+}

@@ -130,6 +130,7 @@ func Run(t *testing.T, open Open, without ...string) {
 		{"SweptParts", testSweptParts},
 		{"CostOfParts", testCostOfParts},
 		{"Lines", testLines},
+		{"LinesBounded", testLinesBounded},
 		{"Visibility", testVisibility},
 		{"GroupLife", testGroupLife},
 		{"LargeGroup", testLargeGroup},
