@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,9 @@ import (
 // maxDue is how many messages that go away at a time are watched at once; of more the
 // client tells no end, and the application has Message.Expires.
 const maxDue = 10_000
+
+// dueSlack is how much of the queue may be no longer so, beside as much as is.
+const dueSlack = 256
 
 // dueAt is a message and when it goes away, by the server's clock.
 type dueAt struct {
@@ -51,7 +56,12 @@ func (e *expiries) set(d dueAt) bool {
 		return true
 	}
 	e.at[k] = d
-	heap.Push(&e.queue, d)
+	if len(e.queue) > 2*len(e.at)+dueSlack { // most of it is no longer so
+		e.queue = slices.Collect(maps.Values(e.at))
+		heap.Init(&e.queue)
+	} else {
+		heap.Push(&e.queue, d)
+	}
 	return true
 }
 
