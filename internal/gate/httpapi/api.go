@@ -60,9 +60,23 @@ func newAPI(c Config) *api {
 	s.SetUnknownHandler(func(context.Context, connect.Spec, connect.ServerStream) error {
 		return im.Errorf(im.Unsupported, "this server has no verb of that name")
 	})
+	a.mux.HandleFunc("/", noService) // the library takes its services alone
 	connecthttp.Mount(a.mux, s, connecthttp.WithCodecs(codecs...), connecthttp.WithReadMaxBytes(maxCall),
 		connecthttp.WithSendMaxBytes(maxAnswer), connecthttp.WithCompressMinBytes(minCompress))
 	return a
+}
+
+// noService answers a call of a service that is not in the schema.
+func noService(w http.ResponseWriter, r *http.Request) {
+	e := im.Errorf(im.Unsupported, "this server has no service of that name")
+	if ct := r.Header.Get("Content-Type"); strings.HasPrefix(strings.ToLower(ct), "application/grpc") {
+		// gRPC over HTTP2, Responses: an answer of trailers alone.
+		w.Header().Set("Content-Type", ct)
+		w.Header().Set("Grpc-Status", strconv.Itoa(int(rpcCodes[e.Kind])))
+		w.Header().Set("Grpc-Message", e.Text)
+		return
+	}
+	refuseCall(w, status[e.Kind], e)
 }
 
 // call is one request on its way. It belongs to its goroutine.
@@ -80,8 +94,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !knownContent(r.Header.Get("Content-Type")) {
 		// A form of another site can send text/plain without asking (CSRF); this it cannot.
 		w.Header().Set("Accept-Post", "application/json, application/proto, application/grpc, application/grpc-web")
-		WriteJSON(w, http.StatusUnsupportedMediaType, problem{Code: im.CodeInvalid,
-			Message: "set Content-Type to application/json, application/proto, application/grpc or application/grpc-web"})
+		refuseCall(w, http.StatusUnsupportedMediaType, im.Errorf(im.Invalid,
+			"set Content-Type to application/json, application/proto, application/grpc or application/grpc-web"))
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -49,6 +51,33 @@ func rpcError(e *im.Error) *connect.Error {
 		return out
 	}
 	return out.WithDetail(&connect.ErrorDetail{Type: problemType, Value: value, Debug: debug})
+}
+
+// refuseCall answers a call that is refused before the library sees it, as the library
+// answers in the Connect protocol.
+func refuseCall(w http.ResponseWriter, status int, e *im.Error) {
+	p := &wire.Problem{Code: rpc.CodeOf(e), Message: e.Text}
+	value, err := wire.Binary.MarshalBody(p)
+	if err != nil {
+		WriteError(w, err)
+		return
+	}
+	debug, err := wire.JSON.MarshalBody(p)
+	if err != nil {
+		WriteError(w, err)
+		return
+	}
+	type detail struct {
+		Type  string          `json:"type"`
+		Value string          `json:"value"`
+		Debug json.RawMessage `json:"debug"`
+	}
+	w.Header().Set("Anser-Code", strconv.FormatUint(uint64(p.Code), 10))
+	WriteJSON(w, status, struct {
+		Code    string   `json:"code"`
+		Message string   `json:"message"`
+		Details []detail `json:"details"`
+	}{rpcCodes[e.Kind].String(), e.Text, []detail{{problemType, base64.RawStdEncoding.EncodeToString(value), debug}}})
 }
 
 // errorHeaders are for who reads no body: the number, and the time to wait.

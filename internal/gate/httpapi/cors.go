@@ -22,7 +22,7 @@ func (h *handler) cors(next http.Handler) http.HandlerFunc {
 		if o := r.Header.Get("Origin"); o != "" {
 			w.Header().Add("Vary", "Origin")
 			if !h.Origins(r) {
-				WriteError(w, im.Errorf(im.Denied, "pages of this site may not use the API: add it to origins in the configuration"))
+				refuseCall(w, http.StatusForbidden, im.Errorf(im.Denied, "pages of this site may not use the API: add it to origins in the configuration"))
 				return
 			}
 			w.Header().Set("Access-Control-Allow-Origin", o) // Fetch §3.2: without credentials

@@ -105,6 +105,10 @@ func routing(routes map[string]route) http.Handler {
 				allow = "POST"
 			}
 			w.Header().Set("Allow", allow)
+			if path == apiPrefix {
+				refuseCall(w, http.StatusMethodNotAllowed, im.Errorf(im.Invalid, "this path takes %s", allow))
+				return
+			}
 			WriteJSON(w, http.StatusMethodNotAllowed, problem{Code: im.CodeInvalid, Message: "this path takes " + allow})
 			return
 		}
