@@ -55,7 +55,9 @@ func (s *Session) check(snd *Send) *im.Error {
 	if err := checkLine("text for push", m.Push); err != nil {
 		return err
 	}
-	s.reserved(snd)
+	if snd.origin == nil { // whom another named, and what he let burn, stays behind
+		s.reserved(snd)
+	}
 	if err := checkMentions(m.Mentions, lim.MaxMentions); err != nil {
 		return err
 	}

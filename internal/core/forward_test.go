@@ -197,3 +197,24 @@ func TestForwardingIsLimited(t *testing.T) {
 		t.Fatalf("%d messages", n)
 	}
 }
+
+// Whom a body names, and how long it burns, by the keys of clients of old stays behind
+// as well.
+func TestForwardsLeaveReservedKeysBehind(t *testing.T) {
+	w := newWorld(t, Config{})
+	g, h := w.group("ann", "bob", "cat"), w.group("ann", "cat")
+	seq := w.sendAs(w.as("bob"), g, &im.Message{Body: []byte(`{"mentionedInfo":{"type":2,"userIdList":["cat"]},"burnDuration":5}`)})
+	if m := w.message("ann", g, seq); m.Mentions == nil {
+		t.Fatalf("%+v", m)
+	}
+	a, err := w.as("ann").Forward(t.Context(), ForwardRequest{From: g, Seqs: []im.Seq{seq}, To: []im.Address{h, "u/cat"}})
+	w.ok(err)
+	for _, f := range a {
+		if f.Err != nil {
+			t.Fatal(f.Err)
+		}
+		if m := w.message("ann", f.To, f.Seqs[0]); m.Mentions != nil || m.Burn != 0 {
+			t.Errorf("%s: %+v, burns %d s", f.To, m.Mentions, m.Burn)
+		}
+	}
+}
