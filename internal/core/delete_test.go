@@ -321,3 +321,28 @@ func TestDeletionsOfWhatOneCannotSee(t *testing.T) {
 		t.Fatalf("%+v", log)
 	}
 }
+
+// Who may not write somewhere now brings nothing back there either; the app does.
+func TestWhoMayNotWriteRestoresNothing(t *testing.T) {
+	w := newWorld(t, Config{})
+	ctx := t.Context()
+	g := w.group("own", "bob")
+	for _, conv := range []im.Address{g, "u/cat"} {
+		seq := w.say("bob", conv, "words")
+		_, err := w.as("bob").Delete(ctx, DeleteRequest{Conv: conv, Seqs: []im.Seq{seq}, ForAll: true})
+		w.ok(err)
+		want := im.CodeMuted
+		if conv == g {
+			_, err = w.as("own").GroupMute(ctx, MuteRequest{Conv: g, Users: []im.UserID{"bob"}, Until: w.c.Now().Add(time.Hour).UnixMilli()})
+		} else {
+			want, err = im.CodeNotAccepted, w.as("cat").Block(ctx, "bob")
+		}
+		w.ok(err)
+		_, err = w.as("bob").Undelete(ctx, conv, []im.Seq{seq})
+		w.refused(err, im.Denied, want)
+		_, err = w.act("bob").Undelete(ctx, conv, []im.Seq{seq})
+		w.ok(err)
+		_, err = w.as("bob").Undelete(ctx, conv, []im.Seq{seq}) // it is there: no error
+		w.ok(err)
+	}
+}

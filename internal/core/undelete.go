@@ -14,7 +14,7 @@ import (
 //
 // Errors: those of resolve; Invalid, TooLarge; NotFound if there is no such message
 // for this user; Denied with CodeRole for what others deleted, with CodeTooLate after
-// the window; Limited.
+// the window, and as in a send for who may not write there now; Limited.
 func (s *Session) Undelete(ctx context.Context, conv im.Address, seqs []im.Seq) (Changed, error) {
 	if len(seqs) == 0 {
 		return Changed{}, im.Errorf(im.Invalid, "there is nothing to restore: name numbers")
@@ -32,6 +32,11 @@ func (s *Session) Undelete(ctx context.Context, conv im.Address, seqs []im.Seq) 
 		ops, err := s.restoring(&ref, seqs)
 		if err != nil || len(ops) == 0 {
 			return a, err
+		}
+		if !s.app { // it is as good as words
+			if err := s.maySay(&ref); err != nil {
+				return a, err
+			}
 		}
 		if !charged {
 			if err := s.chargeMany(len(ops)); err != nil {
