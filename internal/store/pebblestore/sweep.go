@@ -122,7 +122,7 @@ func (s *Store) expired(from, to []byte, prefix int) (list []expired, mins map[*
 		if err != nil {
 			return false, err
 		}
-		rows += 6
+		rows += 8 // entry, message, burning, pin, number of pins, former bodies, reactions, head
 		if there {
 			m, err := decodeMessage(mkey, im.Seq(seq), row)
 			if err != nil {

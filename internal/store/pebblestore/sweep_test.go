@@ -122,3 +122,29 @@ func edited(stays map[im.Seq]bool) int {
 	}
 	return n
 }
+
+// Whatever stands beside the messages that go, no commit of Sweep's writes more than
+// 2,000 rows: here each was edited, reacted to and pinned, and burns, and stands in a
+// conversation of its own.
+func TestSweepIsCutIntoCommits(t *testing.T) {
+	c := &clock{now: time.Unix(1_800_000_000, 0)}
+	_, s := opened(t, vfs.NewMem(), pebblestore.Config{Clock: c.Now})
+	const n = 250
+	for i := range n {
+		op := send("alice", fmt.Sprint("u", i), "1", "x")
+		op.Msg.Burn, op.Msg.Expires = 60, c.Now().Add(time.Minute).UnixMilli()
+		conv := must(t, s, op).At
+		must(t, s, &store.ChangeOp{Conv: conv, Seq: 1, Kind: im.Edit, By: "alice", Body: []byte("y")})
+		must(t, s, &store.ChangeOp{Conv: conv, Seq: 1, Kind: im.React, By: "alice", Add: []string{"x"}})
+		must(t, s, &store.ChangeOp{Conv: conv, Seq: 1, Kind: im.Pinned, By: "alice", Pin: true})
+	}
+	c.add(2 * time.Minute)
+	before := s.Stats()
+	if gone, err := s.Sweep(t.Context(), c.Now(), store.SweepPolicy{}); err != nil || gone != n {
+		t.Fatal(gone, err)
+	}
+	now := s.Stats()
+	if rows, commits := now.Rows-before.Rows, now.Commits-before.Commits; rows > 2000*commits {
+		t.Fatalf("%d rows in %d commits", rows, commits)
+	}
+}
