@@ -269,6 +269,9 @@ func histories(t *testing.T, r *rapid.T, p *program, prefix string) {
 		what := rapid.SampledFrom([]string{"send", "send", "send", "send", "name", "some", "read", "read", "recall", "edit", "delete", "delete for all", "join", "leave", "cut", "mend"}).Draw(r, "what")
 		switch what {
 		case "cut":
+			if d.cut {
+				continue
+			}
 			settle(d) // else a send may have got through or not
 			d.cut = true
 			d.way.set(true)
