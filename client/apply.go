@@ -207,10 +207,13 @@ func (c *Client) tellChange(cv *convo, ch *Change, b *batch) {
 		} else if ch.Message != nil {
 			c.expects(ch.Message, b)
 		}
-		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: ch})
 		if doubtful(ch) {
 			cv.doubt(ch.Seq)
 		}
+		if cv.toldSince(ch) {
+			return
+		}
+		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: ch})
 	}
 	c.markConvo(cv, b, at)
 }
@@ -267,6 +270,7 @@ func (c *Client) applySent(o *outcome, b *batch) {
 	}
 	if gone {
 		b.event(Event{Kind: EventChange, Conv: cv.addr, Change: &Change{Seq: o.sent.Seq, Kind: wire.ChangeDelete}})
+		cv.tellsSince(o.sent.Seq, 0)
 	}
 	cv.settle(o.sent.Seq, c.out(cv, b))
 	if cv.done >= o.sent.Seq {
@@ -288,6 +292,36 @@ func (c *Client) tellSince(m *Message, b *batch) {
 		ch.Kind, ch.By = wire.ChangeRecall, m.RecalledBy
 	}
 	b.event(Event{Kind: EventChange, Conv: m.Conv, Change: ch})
+	if cv := c.convs[m.Conv]; cv != nil && m.Ver > cv.ver {
+		cv.tellsSince(m.Seq, m.Ver)
+	}
+}
+
+// maxSince is how many messages of a conversation are remembered as told ahead of the log.
+const maxSince = 256
+
+// tellsSince notes that what became of message seq has been told ahead of the change log.
+func (cv *convo) tellsSince(seq, ver uint64) {
+	if cv.since == nil || len(cv.since) >= maxSince { // then one may be told twice
+		cv.since = make(map[uint64]uint64)
+	}
+	cv.since[seq] = ver
+}
+
+// toldSince says whether ch, which comes from the change log, has been told ahead of it.
+func (cv *convo) toldSince(ch *Change) bool {
+	ver, ok := cv.since[ch.Seq]
+	if !ok {
+		return false
+	}
+	if ver == 0 {
+		delete(cv.since, ch.Seq)
+		return ch.Kind == wire.ChangeDelete
+	}
+	if ch.Ver >= ver {
+		delete(cv.since, ch.Seq)
+	}
+	return ch.Ver <= ver
 }
 
 // applyPage takes the answer to a Page that filled a gap.

@@ -27,6 +27,7 @@ type convo struct {
 	giving  map[uint64]*Message // being given out now; those above done have not been
 	untold  bool                // the application is to be told what it is: met by a push, or its counts are in doubt
 	unread  tally
+	since   map[uint64]uint64 // changes of messages of this device that EventSent was followed by: by number, up to which change; 0 = its deletion
 }
 
 // Limits of what a conversation may hold.

@@ -103,11 +103,17 @@ func (c *Client) alterKept(ch *Change, conv string, b *batch) {
 		return
 	}
 	s := c.kept[conv]
-	if ch.Message == nil || s == nil {
+	if ch.Message == nil {
+		return
+	}
+	if s == nil {
+		if ch.Kind == wire.ChangeRestore {
+			c.keep(ch.Message.clone(), b)
+		}
 		return
 	}
 	old := s.at[ch.Seq]
-	if old == nil && (ch.Kind != wire.ChangeRestore || len(s.order) > 0 && ch.Seq < s.order[0]) {
+	if old == nil && (ch.Kind != wire.ChangeRestore || len(s.order) >= c.opt.Keep && ch.Seq < s.order[0]) {
 		return // not kept, or too old to be
 	}
 	m := ch.Message.clone()

@@ -67,14 +67,14 @@ func TestAddresses(t *testing.T) {
 		id   string
 	}{
 		"u/bob": {im.Direct, "bob"}, "u/me": {im.Direct, "me"}, "g/abc": {im.Group, "abc"}, "r/x": {im.Room, "x"},
-		"c/x": {im.Channel, "x"}, "s/news": {im.System, "news"}, "me": {im.Self, ""},
+		"u/bob/orders": {im.Direct, "bob"}, "c/x": {im.Channel, "x"}, "s/news": {im.System, "news"}, "me": {im.Self, ""},
 	} {
 		kind, id, err := s.Split()
 		if err != nil || kind != want.kind || id != want.id {
 			t.Errorf("%q: %v %q %v", s, kind, id, err)
 		}
 	}
-	for _, s := range []im.Address{"", "/", "u", "u/", "bob", "x/bob", "U/bob", "u/a/b", "me/", "Me", "u/a b", "uu/bob", im.Address("u/" + strings.Repeat("x", 65)), im.Address(strings.Repeat("用", 500)), "\xff/\xff"} {
+	for _, s := range []im.Address{"", "/", "u", "u/", "bob", "x/bob", "U/bob", "u/a/", "u/a/b/c", "g/a/b", "u/a/b c", im.Address("u/a/" + strings.Repeat("x", im.MaxLine+1)), "me/", "Me", "u/a b", "uu/bob", im.Address("u/" + strings.Repeat("x", 65)), im.Address(strings.Repeat("用", 500)), "\xff/\xff"} {
 		_, _, err := s.Split()
 		var e *im.Error
 		if !errors.As(err, &e) || e.Kind != im.Invalid && e.Kind != im.TooLarge {
@@ -82,6 +82,9 @@ func TestAddresses(t *testing.T) {
 		} else if len(e.Text) > 200 || strings.ContainsRune(e.Text, '\n') {
 			t.Errorf("%q: the text is not fit to be shown: %q", s, e.Text)
 		}
+	}
+	if im.LineAddress("bob", "orders") != "u/bob/orders" || im.Address("u/bob/orders").Line() != "orders" || im.Address("g/x").Line() != "" || im.LineAddress("bob", "") != "u/bob" {
+		t.Error("addresses of business conversations are made otherwise than they are read")
 	}
 	if im.DirectAddress("bob") != "u/bob" || im.GroupAddress("x") != "g/x" {
 		t.Error("addresses are made otherwise than they are read")
@@ -139,7 +142,13 @@ func FuzzAddress(f *testing.F) {
 			}
 			return
 		}
-		if s[1:] != "/"+id || len(id) == 0 || len(id) > im.MaxID || !norm.NFC.IsNormalString(id) || strings.ContainsAny(id, "/ \n\x00") {
+		line := im.Address(s).Line()
+		if line != "" && (kind != im.Direct || len(line) > im.MaxLine || !norm.NFC.IsNormalString(line) || strings.ContainsAny(line, "/ \n\x00")) {
+			t.Fatalf("%q: the line %q", s, line)
+		} else if line != "" {
+			line = "/" + line
+		}
+		if s[1:] != "/"+id+line || len(id) == 0 || len(id) > im.MaxID || !norm.NFC.IsNormalString(id) || strings.ContainsAny(id, "/ \n\x00") {
 			t.Fatalf("%q: %v %q", s, kind, id)
 		}
 	})
